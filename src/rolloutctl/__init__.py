@@ -1,0 +1,1 @@
+"""rolloutctl: rollout operations in a terminal."""

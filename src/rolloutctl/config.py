@@ -1,0 +1,241 @@
+"""config.toml as frozen models; every field is documented by the string under it.
+
+Per person or per team, never per rollout. Reading files and environment is `engine/settings.py`'s business; this module
+is pure. Secrets are never values here: only where to read them from.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from rolloutctl.units import Duration
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
+
+
+class FromEnv(Model):
+    env: Annotated[str, Field(min_length=1)]
+    """Name of the environment variable."""
+
+
+class FromFile(Model):
+    file: Annotated[str, Field(min_length=1)]
+    """Path; surrounding white space is dropped."""
+
+
+class FromCommand(Model):
+    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Program and arguments; its standard output is the secret."""
+
+
+def _no_inline(value: Any) -> Any:
+    if isinstance(value, str):
+        msg = 'a secret must not stand in the file; write { env = "NAME" }, { file = "PATH" } or { command = ["…"] }'
+        raise ValueError(msg)
+    if isinstance(value, dict):
+        keys = sorted(value)
+        if keys == ["env"]:
+            return FromEnv.model_validate(value)
+        if keys == ["file"]:
+            return FromFile.model_validate(value)
+        if keys == ["command"]:
+            return FromCommand.model_validate(value)
+        msg = 'a secret comes from one of { env = "NAME" }, { file = "PATH" }, { command = ["…"] }'
+        raise ValueError(msg)
+    return value
+
+
+Secret = Annotated[FromEnv | FromFile | FromCommand, BeforeValidator(_no_inline)]
+
+
+class NoAuth(Model):
+    type: Literal["none"]
+
+
+class TokenAuth(Model):
+    type: Literal["token"]
+    """`Authorization: TOKEN`, as Unleash wants it."""
+    token: Secret
+
+
+class BearerAuth(Model):
+    type: Literal["bearer"]
+    """`Authorization: Bearer TOKEN`."""
+    token: Secret
+
+
+class BasicAuth(Model):
+    type: Literal["basic"]
+    username: str
+    password: Secret
+
+
+Auth = Annotated[NoAuth | TokenAuth | BearerAuth | BasicAuth, Field(discriminator="type")]
+
+
+class Tls(Model):
+    """Own certificate authority, and a client certificate for mutual TLS."""
+
+    ca: str | None = None
+    """File with certificates to trust instead of the system's."""
+    cert: str | None = None
+    """Client certificate file."""
+    key: str | None = None
+    """Client key file."""
+
+
+Url = Annotated[str, Field(pattern=r"^https?://[^\s@]+$")]
+"""http or https, without credentials in it."""
+
+
+class PrometheusSource(Model):
+    """A Prometheus, or anything that serves its HTTP API."""
+
+    type: Literal["prometheus"]
+    """Kind of source."""
+    url: Url
+    """Base URL, with the path prefix where there is one."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    """Sent with every query, such as a tenant's id; no secrets here."""
+    auth: Auth | None = None
+    """basic | bearer | none."""
+    tls: Tls | None = None
+    """Own CA, client certificate."""
+    timeout: Duration = Field(default="10s", validate_default=True)
+    """For one query's answer."""
+    connect_timeout: Duration = Field(default="2s", validate_default=True)
+    """For the connection."""
+    max_series: Annotated[int, Field(ge=1)] = 2000
+    """A query that returns more is refused as AMBIGUOUS rather than judged slowly."""
+
+
+class UnleashProvider(Model):
+    """An Unleash server, 5 or newer."""
+
+    type: Literal["unleash"]
+    """Kind of provider."""
+    url: Url
+    """Base URL; `/api/admin` is added."""
+    auth: Auth
+    """The admin API's token; a personal access token attributes changes to its user."""
+    client_auth: Auth | None = None
+    """A client token of the environment: then a change is verified by what SDKs are served."""
+    project: str = "default"
+    """Unleash project of the flags."""
+    tls: Tls | None = None
+    """Own CA, client certificate."""
+    settle_time: Duration = Field(default="15s", validate_default=True)
+    """From the read-back until clients follow: the SDKs' poll interval."""
+    connect_timeout: Duration = Field(default="2s", validate_default=True)
+    """For the connection."""
+    timeout: Duration = Field(default="8s", validate_default=True)
+    """For an answer; turning a flag off always uses 5 s."""
+
+
+Provider = UnleashProvider
+Source = PrometheusSource
+
+
+class OperatorRole(StrEnum):
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    APPROVER = "approver"
+
+
+class Operator(Model):
+    """A person who may act; once any is listed, others are viewers."""
+
+    role: OperatorRole
+    """viewer | operator | approver."""
+    groups: tuple[str, ...] = ()
+    """Groups that may own gates."""
+
+
+class Me(Model):
+    """Who uses this config."""
+
+    name: str | None = None
+    """Default: the operating system's user."""
+    timezone: str | None = None
+    """How times are shown, always with the zone; default: the system's."""
+
+
+class Write(StrEnum):
+    NOBODY = "nobody"
+    OPERATOR = "operator"
+    APPROVER = "approver"
+
+
+class Environment(Model):
+    """One environment of the flag provider."""
+
+    production: bool = False
+    """Real users are here."""
+    write: Write = Write.OPERATOR
+    """Who may change anything here: nobody | operator | approver. A rollback needs no more than operator."""
+
+
+class JournalConfig(Model):
+    """Where the journal is."""
+
+    url: str = ""
+    """`sqlite:///PATH`; default: rolloutctl/journal.db under the XDG state folder."""
+    mode: Annotated[str, Field(pattern=r"^0[0-7]{3}$")] = "0600"
+    """File mode of a new database."""
+    lease: Duration = Field(default="30s", validate_default=True)
+    """A driver that is silent for longer has lost its rollouts."""
+
+
+class Theme(StrEnum):
+    DARK = "dark"
+    LIGHT = "light"
+    DEUTERANOPIA = "deuteranopia"
+    ANSI_DARK = "ansi-dark"
+    ANSI_LIGHT = "ansi-light"
+
+
+class Ui(Model):
+    """The screen."""
+
+    theme: Theme = Theme.DARK
+    """Colours."""
+    interval: Duration = Field(default="15s", validate_default=True)
+    """How often sources and providers are polled."""
+
+
+class Config(Model):
+    """Per person or per team, never per rollout."""
+
+    format: Literal[1] = 1
+    """Version of this file format."""
+    journal: JournalConfig = Field(default_factory=JournalConfig)
+    """Where the journal is."""
+    operator: Me = Field(default_factory=Me)
+    """Who uses this config."""
+    operators: dict[str, Operator] = Field(default_factory=dict)
+    """People who may act, by name."""
+    sources: dict[str, Source] = Field(default_factory=dict)
+    """Metrics sources by name."""
+    providers: dict[str, Provider] = Field(default_factory=dict)
+    """Flag providers by name."""
+    environments: dict[str, Environment] = Field(default_factory=dict)
+    """Environments by name."""
+    ui: Ui = Field(default_factory=Ui)
+    """The screen."""
+
+    def role_of(self, person: str) -> OperatorRole:
+        """What a person may do: everyone is an approver until operators are listed, then others are viewers."""
+        if not self.operators:
+            return OperatorRole.APPROVER
+        listed = self.operators.get(person)
+        return listed.role if listed else OperatorRole.VIEWER
+
+
+SHORTEST_POLL = timedelta(milliseconds=200)
+"""Polling faster than this is refused: it would only load the source."""

@@ -1,0 +1,476 @@
+"""The journal's events: the closed list of kinds, one frozen body model per kind, and the canonical form they hash by.
+
+Three classes (`CLASS_OF`): requests and facts may be appended by any process whose role allows it; effects only with the
+epoch of the current lease. A body holds no floats (decimals are strings) and no secrets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from rolloutctl.errors import JournalCorrupt
+from rolloutctl.model.cohort import Cohort, CohortState, Target, Value
+from rolloutctl.units import Instant, show_time
+
+GENESIS = "0" * 64
+"""`prev` of the first event."""
+_DOMAIN = b"rolloutctl-journal-1\0"
+
+
+class Kind(StrEnum):
+    ADVANCE_REQUESTED = "advance.requested"
+    BACK_REQUESTED = "back.requested"
+    HOLD_REQUESTED = "hold.requested"
+    RESUME_REQUESTED = "resume.requested"
+    ROLLBACK_REQUESTED = "rollback.requested"
+    ABORT_REQUESTED = "abort.requested"
+    APPROVAL_GIVEN = "approval.given"
+    GATE_SIGNED = "gate.signed"
+    COUNTDOWN_POSTPONED = "countdown.postponed"
+    ROLLBACK_CHECKED = "rollback.checked"
+    NOTE_ADDED = "note.added"
+
+    ROLLOUT_SEALED = "rollout.sealed"
+    PHASE_WAITING = "phase.waiting"
+    PHASE_BAKING = "phase.baking"
+    PHASE_READY = "phase.ready"
+    VERDICT_CHANGED = "verdict.changed"
+    BREACH_LATCHED = "breach.latched"
+    DECISION_MADE = "decision.made"
+    HOLD_SET = "hold.set"
+    HOLD_CLEARED = "hold.cleared"
+    COUNTDOWN_STARTED = "countdown.started"
+    ROLLOUT_ENDED = "rollout.ended"
+
+    FLAG_INTENT = "flag.intent"
+    FLAG_APPLIED = "flag.applied"
+    FLAG_UNCHANGED = "flag.unchanged"
+    FLAG_CONFLICT = "flag.conflict"
+    FLAG_NEEDS_APPROVAL = "flag.needs_approval"
+    FLAG_REJECTED = "flag.rejected"
+    FLAG_FAILED = "flag.failed"
+    FLAG_UNKNOWN = "flag.unknown"
+    FLAG_RECONCILED = "flag.reconciled"
+    FLAG_DRIFTED = "flag.drifted"
+
+    LEASE_TAKEN = "lease.taken"
+    LEASE_RELEASED = "lease.released"
+    JOURNAL_RECOVERED = "journal.recovered"
+
+
+class EventClass(StrEnum):
+    REQUEST = "request"
+    FACT = "fact"
+    EFFECT = "effect"
+    HOUSEKEEPING = "housekeeping"
+
+
+class Body(Value):
+    v: Literal[1] = 1
+
+
+class Asked(Body):
+    """A request by a person; `why` is required by the command where the design asks for a reason."""
+
+    why: str = ""
+
+
+class AdvanceRequested(Asked):
+    to: str
+    """Name of the phase to enter; `done` ends the last phase."""
+
+
+class BackRequested(Asked):
+    to: str
+
+
+class HoldRequested(Asked):
+    pass
+
+
+class ResumeRequested(Asked):
+    pass
+
+
+class RollbackRequested(Asked):
+    pass
+
+
+class AbortRequested(Asked):
+    pass
+
+
+class ApprovalGiven(Asked):
+    phase: str
+    """The phase that may be entered with it."""
+
+
+class GateSigned(Asked):
+    gate: str
+    go: bool
+    checks: tuple[str, ...] = ()
+    """The checks that were confirmed, word for word."""
+
+
+class CountdownPostponed(Asked):
+    """Moves `fires_at` by one countdown; the third one is not heard."""
+
+
+class RollbackChecked(Asked):
+    """A person has looked at the flag server and says it is off."""
+
+
+class NoteAdded(Body):
+    text: str
+
+
+class RolloutSealed(Body):
+    plan: str
+    attempt: int
+    title: str
+    owner: str
+    target: Target
+    plan_digest: str
+    """SHA-256 of the plan's canonical form."""
+    plan_blob: str
+    """Digest of the blob that holds the plan's text as it was read."""
+    snapshot: CohortState
+    """What the flag served before the start."""
+    source: str
+
+
+class PhaseWaiting(Body):
+    phase: str
+    missing: tuple[str, ...] = ()
+
+
+class PhaseBaking(Body):
+    phase: str
+    attempt: int
+    started_at: Instant
+    """The phase's clock, by the source's time."""
+    how_verified: str = ""
+
+
+class PhaseReady(Body):
+    phase: str
+    at: Instant
+
+
+class VerdictChanged(Body):
+    phase: str
+    criterion: str
+    segment: str = ""
+    state: str
+    was: str = ""
+    why: str
+    at: Instant
+    evidence: dict[str, str] = Field(default_factory=dict)
+    blob: str = ""
+    """Digest of the blob with the inputs, where a decision rests on it."""
+
+
+class BreachLatched(Body):
+    phase: str
+    criterion: str
+    segment: str = ""
+    role: str
+    at: Instant
+    """End of the first grid cell at which the criterion was in breach."""
+    why: str
+    evidence: dict[str, str] = Field(default_factory=dict)
+    blob: str = ""
+
+
+class Action(StrEnum):
+    ADVANCE = "advance"
+    BACK = "back"
+    HOLD = "hold"
+    RESUME = "resume"
+    ROLLBACK = "rollback"
+    ABORT = "abort"
+    FINISH = "finish"
+    APPROVE = "approve"
+    SIGN = "sign"
+    POSTPONE = "postpone"
+    CHECKED = "checked"
+
+
+class DecisionMade(Body):
+    """What policy decided: the answer to a request (`request` is its seq), or its own decision (`request` is 0)."""
+
+    action: Action
+    accepted: bool
+    request: int = 0
+    phase: str = ""
+    """Phase that is entered, where one is."""
+    reasons: tuple[str, ...] = ()
+    """Why, or why not."""
+    at: Instant
+
+
+class HoldKind(StrEnum):
+    PERSON = "person"
+    AUTOMATIC = "automatic"
+
+
+class HoldSet(Body):
+    by: HoldKind
+    code: str
+    """Stable word for the reason: person, evidence, breach, deadline, drift, flag, unseen, exposure, recovered."""
+    reason: str
+    at: Instant
+
+
+class HoldCleared(Body):
+    by: HoldKind
+    reason: str
+    at: Instant
+
+
+class CountdownStarted(Body):
+    criterion: str
+    segment: str = ""
+    reason: str
+    fires_at: Instant
+
+
+class RolloutEnded(Body):
+    status: Literal["DONE", "ROLLED_BACK", "ROLLBACK_UNKNOWN", "ABORTED"]
+    reason: str
+    at: Instant
+
+
+class Purpose(StrEnum):
+    ADVANCE = "advance"
+    BACK = "back"
+    ROLLBACK = "rollback"
+    RESTORE_OFF = "restore-off"
+    """Exposure found above the target after a rollback is turned off again."""
+
+
+class FlagIntent(Body):
+    purpose: Purpose
+    phase: str = ""
+    """Phase that is entered; empty for a rollback."""
+    want: Cohort
+    to_snapshot: bool = False
+    before: str
+    """What the flag server said before, in words."""
+    before_token: str = ""
+    requests: tuple[str, ...] = ()
+    """What will be sent, without credentials."""
+    why: str = ""
+
+
+class FlagOutcome(Body):
+    """Body of the outcome of an intent."""
+
+    intent: int
+    """Sequence number of the intent: its idempotency key."""
+    why: str = ""
+    state: CohortState | None = None
+    at: Instant
+
+
+class FlagApplied(FlagOutcome):
+    settle_until: Instant
+    """Before this the phase's clock does not start."""
+
+
+class FlagUnchanged(FlagApplied):
+    pass
+
+
+class FlagConflict(FlagOutcome):
+    pass
+
+
+class FlagNeedsApproval(FlagOutcome):
+    url: str
+
+
+class FlagRejected(FlagOutcome):
+    pass
+
+
+class FlagFailed(FlagOutcome):
+    pass
+
+
+class FlagUnknown(FlagOutcome):
+    pass
+
+
+class Reality(StrEnum):
+    """What a read found about an intent whose outcome was unknown."""
+
+    APPLIED = "applied"
+    NOT_APPLIED = "not_applied"
+    FOREIGN = "foreign"
+
+
+class FlagReconciled(FlagOutcome):
+    found: Reality
+    settle_until: Instant
+
+
+class FlagDrifted(Body):
+    expected: str
+    actual: str
+    who: tuple[str, ...] = ()
+    at: Instant
+
+
+class LeaseTaken(Body):
+    holder: str
+    pid: int
+    takeover_of: str = ""
+    """Holder whose lease had not expired, when a rollback took it over."""
+
+
+class LeaseReleased(Body):
+    holder: str
+    why: str = ""
+
+
+class JournalRecovered(Body):
+    """Events that a fallback or emergency file held while the journal could not be written."""
+
+    file_digest: str
+    blob: str
+    lines: int
+
+
+BODIES: Mapping[Kind, type[Body]] = {
+    Kind.ADVANCE_REQUESTED: AdvanceRequested,
+    Kind.BACK_REQUESTED: BackRequested,
+    Kind.HOLD_REQUESTED: HoldRequested,
+    Kind.RESUME_REQUESTED: ResumeRequested,
+    Kind.ROLLBACK_REQUESTED: RollbackRequested,
+    Kind.ABORT_REQUESTED: AbortRequested,
+    Kind.APPROVAL_GIVEN: ApprovalGiven,
+    Kind.GATE_SIGNED: GateSigned,
+    Kind.COUNTDOWN_POSTPONED: CountdownPostponed,
+    Kind.ROLLBACK_CHECKED: RollbackChecked,
+    Kind.NOTE_ADDED: NoteAdded,
+    Kind.ROLLOUT_SEALED: RolloutSealed,
+    Kind.PHASE_WAITING: PhaseWaiting,
+    Kind.PHASE_BAKING: PhaseBaking,
+    Kind.PHASE_READY: PhaseReady,
+    Kind.VERDICT_CHANGED: VerdictChanged,
+    Kind.BREACH_LATCHED: BreachLatched,
+    Kind.DECISION_MADE: DecisionMade,
+    Kind.HOLD_SET: HoldSet,
+    Kind.HOLD_CLEARED: HoldCleared,
+    Kind.COUNTDOWN_STARTED: CountdownStarted,
+    Kind.ROLLOUT_ENDED: RolloutEnded,
+    Kind.FLAG_INTENT: FlagIntent,
+    Kind.FLAG_APPLIED: FlagApplied,
+    Kind.FLAG_UNCHANGED: FlagUnchanged,
+    Kind.FLAG_CONFLICT: FlagConflict,
+    Kind.FLAG_NEEDS_APPROVAL: FlagNeedsApproval,
+    Kind.FLAG_REJECTED: FlagRejected,
+    Kind.FLAG_FAILED: FlagFailed,
+    Kind.FLAG_UNKNOWN: FlagUnknown,
+    Kind.FLAG_RECONCILED: FlagReconciled,
+    Kind.FLAG_DRIFTED: FlagDrifted,
+    Kind.LEASE_TAKEN: LeaseTaken,
+    Kind.LEASE_RELEASED: LeaseReleased,
+    Kind.JOURNAL_RECOVERED: JournalRecovered,
+}
+KIND_OF: Mapping[type[Body], Kind] = {body: kind for kind, body in BODIES.items()}
+
+
+def class_of(kind: Kind) -> EventClass:
+    """Requests end in what a person did; effects are about the flag; housekeeping is the journal's own."""
+    if kind.startswith("flag."):
+        return EventClass.EFFECT
+    if kind in {Kind.LEASE_TAKEN, Kind.LEASE_RELEASED, Kind.JOURNAL_RECOVERED}:
+        return EventClass.HOUSEKEEPING
+    if kind.endswith(".requested") or kind in _REQUESTS:
+        return EventClass.REQUEST
+    return EventClass.FACT
+
+
+_REQUESTS = frozenset({Kind.APPROVAL_GIVEN, Kind.GATE_SIGNED, Kind.COUNTDOWN_POSTPONED, Kind.ROLLBACK_CHECKED, Kind.NOTE_ADDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One row of the journal; `body` is parsed, `body_json` are the bytes that were hashed."""
+
+    seq: int
+    at: datetime
+    """UTC; for people, never for order."""
+    actor: str
+    host: str
+    stream: str
+    kind: Kind
+    epoch: int
+    body: Body
+    body_json: str
+    prev: str
+    hash: str
+
+
+def canonical(value: Any) -> str:
+    """Canonical JSON: sorted keys, no spaces, NFC; raises TypeError on a float (decimals travel as strings)."""
+    return unicodedata.normalize("NFC", json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        msg = "a float has no canonical form; write it as a string"
+        raise TypeError(msg)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def body_json(body: Body) -> str:
+    return canonical(body.model_dump(mode="json"))
+
+
+def event_hash(seq: int, at: datetime, actor: str, host: str, stream: str, kind: str, epoch: int, body: str, prev: str) -> str:
+    """`sha256(domain + canonical JSON array of every column and prev)`, hex (`journal.md`)."""
+    row = canonical([seq, show_time(at), actor, host, stream, kind, epoch, body, prev])
+    return hashlib.sha256(_DOMAIN + row.encode()).hexdigest()
+
+
+def parse_body(kind: str, text: str, seq: int) -> tuple[Kind, Body]:
+    """Raises JournalCorrupt naming the event when kind or body are not what this version knows."""
+    try:
+        known = Kind(kind)
+    except ValueError:
+        raise JournalCorrupt(
+            f'event {seq} has the kind "{kind}", which this version does not know.',
+            remedy="It was written by a newer rolloutctl, or the journal was edited; run `rolloutctl journal verify`.",
+        ) from None
+    try:
+        return known, BODIES[known].model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise JournalCorrupt(
+            f"event {seq} ({kind}) has a body this version cannot read: {key}: {first['msg']}.",
+            remedy="Run `rolloutctl journal verify`.",
+        ) from None
+
+
+def rollout_stream(plan: str, attempt: int) -> str:
+    return f"rollout/{plan}#{attempt}"
+
+
+JOURNAL_STREAM = "journal"

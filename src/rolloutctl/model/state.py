@@ -1,0 +1,159 @@
+"""Where a rollout is: the immutable result of folding its events (`fold.py`).
+
+Nothing here is computed from a clock; times are those the events carry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from rolloutctl.model.cohort import CohortState, Target
+from rolloutctl.model.events import BreachLatched, Event, FlagIntent, HoldKind
+
+
+class Status(StrEnum):
+    SEALED = "SEALED"
+    ACTIVE = "ACTIVE"
+    STABILISING = "STABILISING"
+    DONE = "DONE"
+    ROLLING_BACK = "ROLLING_BACK"
+    ROLLED_BACK = "ROLLED_BACK"
+    ROLLBACK_UNKNOWN = "ROLLBACK_UNKNOWN"
+    ABORTED = "ABORTED"
+
+    @property
+    def final(self) -> bool:
+        return self in {Status.DONE, Status.ROLLED_BACK, Status.ABORTED}
+
+    @property
+    def words(self) -> str:
+        return self.value.replace("_", " ")
+
+
+class Step(StrEnum):
+    """Where the phase `target` is."""
+
+    WAITING = "WAITING"
+    APPLYING = "APPLYING"
+    SETTLING = "SETTLING"
+    BAKING = "BAKING"
+    READY = "READY"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    by: HoldKind
+    code: str
+    reason: str
+    since: datetime
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Countdown:
+    criterion: str
+    segment: str
+    reason: str
+    fires_at: datetime
+    postponed: int
+    """How often; two is the most."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIntent:
+    """An intent without a settled outcome."""
+
+    seq: int
+    intent: FlagIntent
+    unknown: str
+    """Why the outcome is unknown; empty: no outcome was written at all."""
+    tries: int
+    """How often a read found it not applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseRun:
+    """The present attempt of the phase that is served."""
+
+    index: int
+    attempt: int
+    """Counts over the rollout: retrying a phase is visible."""
+    started_at: datetime
+    held: timedelta = timedelta()
+    """Closed holds since the start; an open one is not in it."""
+    breaches: tuple[BreachLatched, ...] = ()
+    deadline_waived: bool = False
+    """A person resumed after the deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutState:
+    """The fold of a rollout's stream."""
+
+    plan: str
+    attempt: int
+    title: str
+    owner: str
+    target: Target
+    plan_digest: str
+    plan_blob: str
+    snapshot: CohortState
+    source: str
+    sealed_at: datetime
+    sealed_by: str
+    status: Status = Status.SEALED
+    phase: int = -1
+    """Index of the phase whose cohort is served; -1 before the first."""
+    entering: int = 0
+    """Index of the phase that is being entered; equals `phase` while BAKING or READY."""
+    step: Step = Step.WAITING
+    run: PhaseRun | None = None
+    attempts: int = 0
+    """Phase attempts so far."""
+    settle_until: datetime | None = None
+    holds: tuple[Hold, ...] = ()
+    held_since: datetime | None = None
+    """When the present union of holds began."""
+    countdown: Countdown | None = None
+    open_intent: OpenIntent | None = None
+    expected: CohortState | None = None
+    """What the flag server must say, after our last settled change; None before the first and after an unknown."""
+    verdicts: dict[str, str] = field(default_factory=dict)
+    """Last journalled state by `criterion/segment` of the present phase attempt."""
+    approvals: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Approvers by phase name, since the phase before was entered."""
+    gates: dict[str, bool] = field(default_factory=dict)
+    """Signed gates: go or no-go."""
+    gate_signers: dict[str, str] = field(default_factory=dict)
+    requests: tuple[Event, ...] = ()
+    """Requests that no decision has answered yet, oldest first."""
+    waiting_for: tuple[str, ...] = ()
+    flag_failure: str = ""
+    """Why the last change did not happen; empty after one that did."""
+    rollback_why: str = ""
+    rollback_by: str = ""
+    rollback_at: datetime | None = None
+    ended_at: datetime | None = None
+    ended_why: str = ""
+    seq: int = 0
+    """Newest event in it."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.plan}#{self.attempt}"
+
+    @property
+    def held(self) -> bool:
+        return bool(self.holds)
+
+    def hold_by(self, by: HoldKind) -> Hold | None:
+        return next((hold for hold in self.holds if hold.by is by), None)
+
+    def baked(self, now: datetime) -> timedelta:
+        """Bake time of the present attempt that counts: holds stand still."""
+        if self.run is None:
+            return timedelta()
+        open_hold = max(timedelta(), now - max(self.held_since, self.run.started_at)) if self.held_since else timedelta()
+        return max(timedelta(), now - self.run.started_at - self.run.held - open_hold)

@@ -1,0 +1,1 @@
+"""The plan file: models, reading with places, canonical form and digest, the pure linter."""

@@ -1,0 +1,418 @@
+"""The plan file as frozen models; every field is documented by the string under it.
+
+A value here is well-formed; whether it is useful is the linter's business (`plan/lint.py`). Keys that the design has
+and this version cannot act on are absent, so that a plan that needs them is refused with the key's name.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from fractions import Fraction
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from rolloutctl.model.cohort import Cohort
+from rolloutctl.plan.freeze import FreezeWindow, parse_window
+from rolloutctl.units import Duration, MarginOf, Number, Percent, Share
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
+"""Lower case letters, digits, dot, dash, underscore; at most 100."""
+Person = Annotated[str, Field(min_length=1, max_length=100)]
+PromQL = Annotated[str, Field(min_length=1, max_length=20_000)]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
+
+
+class Change(Model):
+    """What exactly is released: free keys such as version, model, prompt; sealed, shown, exported."""
+
+    canary: dict[str, str] = Field(default_factory=dict)
+    """What the canary runs."""
+    baseline: dict[str, str] = Field(default_factory=dict)
+    """What everybody else runs."""
+
+
+class Flag(Model):
+    """Which flag, at which provider, in which environment."""
+
+    provider: Name
+    """`[providers.NAME]` in the config."""
+    key: Annotated[str, Field(min_length=1, max_length=200)]
+    """The flag's key at the provider."""
+    environment: Name
+    """`[environments.NAME]` in the config, and the environment's name at the provider."""
+    stickiness: str = "default"
+    """What the provider hashes to decide who is in; part of the cohort's identity."""
+    project: str | None = None
+    """The provider's project; default: the provider's in the config."""
+
+
+class SegmentLabel(Model):
+    """The metric label that criteria are judged by separately."""
+
+    label: str
+    """Name of the label."""
+    required: tuple[str, ...] = ()
+    """Values that must have data; a missing one is NO_DATA."""
+
+
+class Metrics(Model):
+    """Where evidence comes from and how the two arms are told apart."""
+
+    source: Name
+    """`[sources.NAME]` in the config."""
+    canary: str
+    """Label matchers of the canary: what `$arm` stands for."""
+    baseline: str
+    """Label matchers of the baseline."""
+    requests: PromQL | None = None
+    """Counter of requests by arm: who really gets the canary."""
+    exposure: Share = Fraction(1, 4)
+    """Hold when the canary's share of requests is off the cohort by more, relatively."""
+    segment: SegmentLabel | None = None
+    """Judge by the values of this label separately."""
+    host: str | None = None
+    """Label that tells one replica from another."""
+    step: Duration = Field(default="15s", validate_default=True)
+    """Sampling grid, anchored at the phase's start."""
+    warmup: Duration = Field(default="0s", validate_default=True)
+    """Of a phase, ignored by the criteria: cold caches."""
+    max_sample_age: Duration = Field(default="60s", validate_default=True)
+    """Evidence older than this is STALE."""
+
+
+class Judge(Model):
+    """What holds for all criteria."""
+
+    min_time: Duration = Field(default="5m", validate_default=True)
+    """Nothing passes before this much of a phase is over."""
+    grace: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Cells that a state of missing evidence may last before it is a hold."""
+
+
+class RollbackTo(StrEnum):
+    OFF = "off"
+    SNAPSHOT = "snapshot"
+
+
+class OnBreach(StrEnum):
+    ASK = "ask"
+    AUTO = "auto"
+    HOLD = "hold"
+
+
+class Rollback(Model):
+    """The way back."""
+
+    to: RollbackTo = RollbackTo.OFF
+    """`off`: turn the flag off; `snapshot`: restore the state read before the start."""
+    on_breach: OnBreach = OnBreach.ASK
+    """`ask`: countdown; `auto`: at once; `hold`: hold."""
+    countdown: Duration = Field(default="60s", validate_default=True)
+    """How long `ask` waits before it rolls back."""
+    watch_after: Duration = Field(default="10m", validate_default=True)
+    """How long after a rollback exposure above the target is turned off again."""
+    irreversible: str | None = None
+    """Why it cannot be undone; then a breach holds instead."""
+
+
+class Role(StrEnum):
+    GUARDRAIL = "guardrail"
+    """A breach rolls back."""
+    SIGNAL = "signal"
+    """A breach holds."""
+    INFO = "info"
+    """Shown, decides nothing."""
+
+
+class OnMissing(StrEnum):
+    HOLD = "hold"
+    BREACH = "breach"
+    IGNORE = "ignore"
+
+
+class _Criterion(Model):
+    id: Name
+    """Short name, unique in the plan."""
+    title: str = ""
+    """What people read; default: the id."""
+    test: Literal["threshold"]
+    """How it is judged. `threshold`: deterministic, against the bound in every cell."""
+    max: Number | None = None
+    """Must stay at or under this (in the expression's unit; a ratio as a share of one)."""
+    min: Number | None = None
+    """Must stay at or over this."""
+    tolerate: MarginOf | None = None
+    """Bound relative to baseline: at most this much worse. `"10%"`, or a bare number for an absolute difference."""
+    window: Duration = Field(default="5m", validate_default=True)
+    """The value of a cell is taken over this window."""
+    breach_after: Duration = Field(default="1m", validate_default=True)
+    """Beyond the bound in every cell for this long is a BREACH."""
+    hold: Duration = Field(default="0s", validate_default=True)
+    """Must be inside the bound this long before it may PASS."""
+    role: Role = Role.GUARDRAIL
+    """guardrail (breach rolls back), signal (breach holds) or info."""
+    unit: str = ""
+    """Shown behind values."""
+    on_no_data: OnMissing = OnMissing.HOLD
+    """What NO_DATA does after the grace period: hold, breach or ignore."""
+    on_stale: OnMissing = OnMissing.HOLD
+    """What STALE does after the grace period."""
+    on_low_traffic: OnMissing = OnMissing.HOLD
+    """What LOW_TRAFFIC does after the grace period."""
+
+    @property
+    def name(self) -> str:
+        return self.title or self.id
+
+    @model_validator(mode="after")
+    def _has_bound(self) -> Self:
+        if self.max is None and self.min is None and self.tolerate is None:
+            msg = f'criterion "{self.id}" has no bound, so nothing can fail it; give max, min or tolerate'
+            raise ValueError(msg)
+        if self.max is not None and self.min is not None and self.max < self.min:
+            msg = f'criterion "{self.id}" has max {self.max} under min {self.min}; nothing could be inside'
+            raise ValueError(msg)
+        return self
+
+
+class RatioCriterion(_Criterion):
+    """Bad events out of all events, from two counters."""
+
+    type: Literal["ratio"]
+    """Which kind of criterion."""
+    bad: PromQL
+    """Counter of bad events; a selector with `$arm`."""
+    total: PromQL
+    """Counter of all events; a selector with `$arm`."""
+    min_total: Annotated[int, Field(ge=1)] | None = None
+    """Events a window needs before its ratio counts; default: so many that one bad event alone is inside the bound."""
+    better: ClassVar[str] = "lower"
+
+
+class ValueCriterion(_Criterion):
+    """Any expression that gives one number."""
+
+    type: Literal["value"]
+    """Which kind of criterion."""
+    expr: PromQL
+    """PromQL; `$arm` stands for the arm's matchers."""
+    fresh: PromQL | None = None
+    """Selector whose newest sample dates the value; default: every selector in the expression."""
+    versus: Literal["baseline"] | None = None
+    """Compare with the other arm."""
+    better: Literal["lower", "higher"] = "lower"
+    """Which direction is good, for `tolerate`."""
+    by_segment: bool = False
+    """The expression gives one series per segment, judged separately."""
+    hard_max: Number | None = None
+    """Two samples beyond it are a breach at once."""
+    hard_min: Number | None = None
+    """Two samples under it are a breach at once."""
+
+
+Criterion = Annotated[RatioCriterion | ValueCriterion, Field(discriminator="type")]
+
+
+class Gate(Model):
+    """A go/no-go checklist a named person signs."""
+
+    id: Name
+    """Short name, unique in the plan."""
+    title: str
+    """What is decided."""
+    owner: Person
+    """Who signs: an operator or a group of the config."""
+    before: Name
+    """Phase that may not start without it."""
+    checks: tuple[str, ...] = ()
+    """Each must be true."""
+    evidence: str | None = None
+    """Link to what was looked at."""
+
+
+def _cohort(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    unknown = sorted(set(value) - {"shadow", "audiences", "percent"})
+    if unknown:
+        msg = f'unknown key "{unknown[0]}"; a cohort has shadow, audiences, percent'
+        raise ValueError(msg)
+    return value
+
+
+class CohortSpec(Model):
+    """Who gets the canary in a phase."""
+
+    shadow: bool = False
+    """Nobody; the flag must be off and mirrored traffic is judged."""
+    audiences: tuple[str, ...] = ()
+    """Everybody in one of these; audiences of earlier phases stay in."""
+    percent: Percent = Fraction(0)
+    """Share of the rest, 0 to 100, exact."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.shadow and (self.audiences or self.percent):
+            msg = "a shadow cohort has nobody in it; drop audiences and percent, or drop shadow"
+            raise ValueError(msg)
+        if not self.shadow and not self.audiences and not self.percent:
+            msg = "an empty cohort; write { shadow = true }, { audiences = [...] } or { percent = 5 }"
+            raise ValueError(msg)
+        return self
+
+
+class Advance(StrEnum):
+    MANUAL = "manual"
+    AUTO = "auto"
+
+
+class Phase(Model):
+    """One step of the plan."""
+
+    name: Name
+    """Unique in the plan."""
+    owner: Person
+    """Accountable for the step."""
+    cohort: Annotated[CohortSpec, BeforeValidator(_cohort)]
+    """Who gets the canary."""
+    bake: Duration
+    """At least this long."""
+    deadline: Duration | None = None
+    """Not READY by then: hold, with what is missing. Default: four times bake."""
+    advance: Advance = Advance.MANUAL
+    """How this phase is left when READY: by a person, or by itself."""
+    criteria: tuple[Name, ...] | None = None
+    """Exit criteria by id; default: all that can be judged in this phase."""
+    approvals: Annotated[int, Field(ge=0, le=20)] = 0
+    """People who must approve before it is entered; who asks is not one of them."""
+    comms: str = ""
+    """Whom to tell what when it is entered."""
+    settle_time: Duration | None = None
+    """From read-back to the phase's clock; default: the provider's."""
+    stabilise: bool = False
+    """Last phase only."""
+
+    @property
+    def deadline_or_default(self) -> Duration:
+        return self.deadline if self.deadline is not None else self.bake * 4
+
+
+def _window(value: Any) -> Any:
+    return parse_window(value) if isinstance(value, str) else value
+
+
+class Freeze(Model):
+    """When nothing advances; a rollback always may."""
+
+    windows: tuple[str, ...] = ()
+    """`"Fri 16:00 - Mon 08:00 Europe/Madrid"`."""
+
+    @model_validator(mode="after")
+    def _parse(self) -> Self:
+        for text in self.windows:
+            parse_window(text)
+        return self
+
+    @property
+    def parsed(self) -> tuple[FreezeWindow, ...]:
+        return tuple(parse_window(text) for text in self.windows)
+
+
+class Plan(Model):
+    """One rollout, declared before it begins."""
+
+    format: Literal[1]
+    """Version of this file format."""
+    name: Name
+    """Name of the plan; a rollout of it is `name#1`, `name#2`, …"""
+    title: str = ""
+    """What people read; default: the name."""
+    owner: Person
+    """Accountable for the rollout; an operator of the config where any are declared."""
+    change: Change = Field(default_factory=Change)
+    """What exactly is released."""
+    flag: Flag
+    """What is switched."""
+    metrics: Metrics
+    """Where evidence comes from."""
+    judge: Judge = Field(default_factory=Judge)
+    """What holds for all criteria."""
+    rollback: Rollback = Field(default_factory=Rollback)
+    """The way back."""
+    criteria: tuple[Criterion, ...] = ()
+    """Acceptance rules."""
+    gates: tuple[Gate, ...] = ()
+    """Checklists to sign."""
+    phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
+    """Steps, in order."""
+    freeze: Freeze = Field(default_factory=Freeze)
+    """When nothing advances."""
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        for what, names in (
+            ("criterion", [c.id for c in self.criteria]),
+            ("phase", [p.name for p in self.phases]),
+            ("gate", [g.id for g in self.gates]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                msg = f'two of the plan\'s {what} entries are called "{twice[0]}"; give each its own name'
+                raise ValueError(msg)
+        phases = [p.name for p in self.phases]
+        for gate in self.gates:
+            if gate.before not in phases:
+                msg = f'gate "{gate.id}" stands before phase "{gate.before}", which the plan has not: {", ".join(phases)}'
+                raise ValueError(msg)
+        known = {c.id for c in self.criteria}
+        for phase in self.phases:
+            missing = sorted(set(phase.criteria or ()) - known)
+            if missing:
+                msg = f'phase "{phase.name}" names criterion "{missing[0]}", which the plan has not: {", ".join(sorted(known))}'
+                raise ValueError(msg)
+            if phase.stabilise and phase is not self.phases[-1]:
+                msg = f'phase "{phase.name}" has stabilise, which only the last phase may have'
+                raise ValueError(msg)
+        self._never_lower()
+        return self
+
+    def _never_lower(self) -> None:
+        for before, after in zip(range(len(self.phases)), range(1, len(self.phases)), strict=False):
+            was, is_ = self.phases[before].cohort, self.phases[after].cohort
+            if is_.percent < was.percent or (is_.shadow and not was.shadow):
+                msg = (
+                    f'phase "{self.phases[after].name}" has less exposure than "{self.phases[before].name}"; '
+                    "exposure goes down only by `back` or rollback"
+                )
+                raise ValueError(msg)
+
+    @property
+    def shown(self) -> str:
+        return self.title or self.name
+
+    def phase(self, name: str) -> Phase:
+        return next(p for p in self.phases if p.name == name)
+
+    def index(self, name: str) -> int:
+        return next(i for i, p in enumerate(self.phases) if p.name == name)
+
+    def cohort(self, index: int) -> Cohort:
+        """Whom the flag must serve in phase `index`: its own cohort plus the audiences of earlier phases."""
+        audiences: list[str] = []
+        for phase in self.phases[: index + 1]:
+            audiences += [a for a in phase.cohort.audiences if a not in audiences]
+        spec = self.phases[index].cohort
+        return Cohort(audiences=tuple(audiences), percent=spec.percent)
+
+    def criteria_of(self, index: int) -> tuple[RatioCriterion | ValueCriterion, ...]:
+        """The phase's exit criteria; without a list all, less those relative to a baseline that is gone at 100 %."""
+        phase = self.phases[index]
+        if phase.criteria is not None:
+            return tuple(c for c in self.criteria if c.id in phase.criteria)
+        if phase.cohort.percent == 100:
+            return tuple(c for c in self.criteria if c.tolerate is None)
+        return self.criteria
