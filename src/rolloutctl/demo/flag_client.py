@@ -1,4 +1,7 @@
-"""The flag server's client API: what an SDK polls. `ETag` is the revision of the environment, 304 when it is known."""
+"""The flag server's client API: what an SDK polls. `ETag` is the revision of the environment, 304 when it is known.
+
+Segments are always sent as inline constraints, which every SDK understands.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -9,9 +12,10 @@ from rolloutctl.demo.http import Request, Response, json_response
 
 
 def features(store: FlagStore, environment: str, request: Request) -> Response:
-    """Answer `GET /api/client/features`: every live flag of the environment, segments inline."""
+    """Answer `GET /api/client/features`: the live flags of the environment, all or those that begin with `namePrefix`."""
     revision, flags, segments = store.client_view(environment)
-    query_hash = hashlib.sha256(f"{PROJECT}/{environment}".encode()).hexdigest()[:8]
+    prefix = request.query.get("namePrefix", "")
+    query_hash = hashlib.sha256(f"{PROJECT}/{environment}/{prefix}".encode()).hexdigest()[:8]
     etag = f'"{query_hash}:{revision}:v1"'
     headers = (("ETag", etag),)
     known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
@@ -19,7 +23,7 @@ def features(store: FlagStore, environment: str, request: Request) -> Response:
         return Response(304, headers=headers)
     document: Document = {
         "version": 2,
-        "features": [_feature(flag, environment, segments) for flag in flags],
+        "features": [_feature(flag, environment, segments) for flag in flags if flag.name.startswith(prefix)],
         "query": {"project": [PROJECT], "environment": environment, "inlineSegmentConstraints": True},
         "meta": {"revisionId": revision, "etag": etag, "queryHash": query_hash},
     }

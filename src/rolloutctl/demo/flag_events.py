@@ -52,9 +52,7 @@ class EventLog:
                 return event.id
         return 0
 
-    def find(
-        self, *, flag: str | None = None, kind: str | None = None, environment: str | None = None
-    ) -> Sequence[Event]:
+    def find(self, *, flag: str | None = None, kind: str | None = None, environment: str | None = None) -> Sequence[Event]:
         return [
             event
             for event in reversed(self._events)

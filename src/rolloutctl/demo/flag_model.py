@@ -183,9 +183,7 @@ class Event:
         }
 
 
-def segments_as_constraints(
-    strategy: Strategy, segments: Mapping[int, Segment]
-) -> Sequence[Constraint]:
+def segments_as_constraints(strategy: Strategy, segments: Mapping[int, Segment]) -> Sequence[Constraint]:
     """A strategy's own constraints and those of its segments, which the client API sends inline."""
     inline = list(strategy.constraints)
     for number in strategy.segments:

@@ -17,7 +17,6 @@ from rolloutctl.demo.flag_model import (
     PROJECT,
     STRATEGY_NAMES,
     Constraint,
-    Document,
     Event,
     EventType,
     Flag,
@@ -189,9 +188,7 @@ class FlagStore:
 
     # -- segments
 
-    def create_segment(
-        self, name: str, description: str | None, constraints: Sequence[Constraint], author: str
-    ) -> Segment:
+    def create_segment(self, name: str, description: str | None, constraints: Sequence[Constraint], author: str) -> Segment:
         with self._lock:
             if any(segment.name == name for segment in self._segments.values()):
                 raise FlagError(409, "NameExistsError", "Segment name already exists")
@@ -214,9 +211,7 @@ class FlagStore:
 
     # -- events
 
-    def events(
-        self, *, flag: str | None = None, kind: str | None = None, environment: str | None = None
-    ) -> Sequence[Event]:
+    def events(self, *, flag: str | None = None, kind: str | None = None, environment: str | None = None) -> Sequence[Event]:
         with self._lock:
             return self._log.find(flag=flag, kind=kind, environment=environment)
 

@@ -17,6 +17,9 @@ from rolloutctl.model.outcome import Health
 from rolloutctl.model.state import RolloutState
 from rolloutctl.model.verdict import PhaseVerdict, Verdict
 from rolloutctl.plan.model import Plan
+from rolloutctl.policy.conditions import Reason
+
+__all__ = ["Reason"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,10 @@ class Exposure:
     off_by_more: bool
     """Further off than the plan allows."""
     why: str
-    """One sentence."""
+    """One sentence, with numbers."""
     at: datetime | None
+    reason: str = ""
+    """The same without numbers that change by the second: the reason of a hold."""
 
 
 class Driving(StrEnum):
@@ -65,14 +70,6 @@ class Driver:
     holder: str
     since: datetime | None
     """UNATTENDED: since when; otherwise when the lease was last seen renewed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One line of a go/no-go: for (`ok`) or against."""
-
-    ok: bool
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError
 
 from rolloutctl.errors import JournalCorrupt
 from rolloutctl.model.cohort import Cohort, CohortState, Target, Value
-from rolloutctl.units import Instant, show_time
+from rolloutctl.units import Duration, Instant, show_time
 
 GENESIS = "0" * 64
 """`prev` of the first event."""
@@ -150,12 +150,15 @@ class RolloutSealed(Body):
 
 class PhaseWaiting(Body):
     phase: str
+    index: int
     missing: tuple[str, ...] = ()
 
 
 class PhaseBaking(Body):
     phase: str
     attempt: int
+    """Counts over the rollout: retrying a phase is visible."""
+    stabilise: bool = False
     started_at: Instant
     """The phase's clock, by the source's time."""
     how_verified: str = ""
@@ -189,6 +192,10 @@ class BreachLatched(Body):
     why: str
     evidence: dict[str, str] = Field(default_factory=dict)
     blob: str = ""
+
+    @property
+    def shown(self) -> str:
+        return f"{self.criterion} · {self.segment}" if self.segment else self.criterion
 
 
 class Action(StrEnum):
@@ -242,6 +249,8 @@ class CountdownStarted(Body):
     segment: str = ""
     reason: str
     fires_at: Instant
+    length: Duration
+    """How much one postponement adds."""
 
 
 class RolloutEnded(Body):
@@ -262,6 +271,8 @@ class FlagIntent(Body):
     purpose: Purpose
     phase: str = ""
     """Phase that is entered; empty for a rollback."""
+    index: int = -1
+    """Its index; -1 for a rollback."""
     want: Cohort
     to_snapshot: bool = False
     before: str
@@ -282,12 +293,18 @@ class FlagOutcome(Body):
     at: Instant
 
 
-class FlagApplied(FlagOutcome):
+class FlagSettled(FlagOutcome):
+    """The flag server says what we want: it was changed, or it was so already."""
+
     settle_until: Instant
     """Before this the phase's clock does not start."""
 
 
-class FlagUnchanged(FlagApplied):
+class FlagApplied(FlagSettled):
+    pass
+
+
+class FlagUnchanged(FlagSettled):
     pass
 
 
@@ -308,7 +325,8 @@ class FlagFailed(FlagOutcome):
 
 
 class FlagUnknown(FlagOutcome):
-    pass
+    look_at: Instant
+    """When to read: a write that timed out may land until then."""
 
 
 class Reality(StrEnum):
@@ -319,9 +337,8 @@ class Reality(StrEnum):
     FOREIGN = "foreign"
 
 
-class FlagReconciled(FlagOutcome):
+class FlagReconciled(FlagSettled):
     found: Reality
-    settle_until: Instant
 
 
 class FlagDrifted(Body):

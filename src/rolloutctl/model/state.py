@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from rolloutctl.model.cohort import CohortState, Target
-from rolloutctl.model.events import BreachLatched, Event, FlagIntent, HoldKind
+from rolloutctl.model.events import Action, BreachLatched, Event, FlagIntent, HoldKind
 
 
 class Status(StrEnum):
@@ -49,6 +49,7 @@ class Hold:
     reason: str
     since: datetime
     actor: str
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Countdown:
     segment: str
     reason: str
     fires_at: datetime
+    length: timedelta
+    """How much one postponement adds."""
     postponed: int
     """How often; two is the most."""
 
@@ -67,10 +70,27 @@ class OpenIntent:
 
     seq: int
     intent: FlagIntent
-    unknown: str
-    """Why the outcome is unknown; empty: no outcome was written at all."""
-    tries: int
+    unknown: str = ""
+    """Why the outcome is unknown; empty: no outcome was written."""
+    unknown_at: datetime | None = None
+    look_at: datetime | None = None
+    """Not before this is a look worth anything: a write that timed out may still land."""
+    not_applied: bool = False
+    """The newest read found that it has not happened: it may be sent again under the same key."""
+    tries: int = 0
     """How often a read found it not applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A decision to act that has been journalled and not been carried out yet."""
+
+    action: Action
+    phase: str
+    """Phase that is entered, where one is."""
+    actor: str
+    """Who asked; `policy` for its own."""
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +104,8 @@ class PhaseRun:
     held: timedelta = timedelta()
     """Closed holds since the start; an open one is not in it."""
     breaches: tuple[BreachLatched, ...] = ()
+    breach_seq: int = 0
+    """Newest latched guardrail breach."""
     deadline_waived: bool = False
     """A person resumed after the deadline."""
 
@@ -109,6 +131,8 @@ class RolloutState:
     entering: int = 0
     """Index of the phase that is being entered; equals `phase` while BAKING or READY."""
     step: Step = Step.WAITING
+    came_from: Step = Step.WAITING
+    """Where the change that is being applied began; it goes back there when it does not happen."""
     run: PhaseRun | None = None
     attempts: int = 0
     """Phase attempts so far."""
@@ -129,12 +153,23 @@ class RolloutState:
     gate_signers: dict[str, str] = field(default_factory=dict)
     requests: tuple[Event, ...] = ()
     """Requests that no decision has answered yet, oldest first."""
+    accepted: Accepted | None = None
+    """What was decided and is still to be done."""
     waiting_for: tuple[str, ...] = ()
     flag_failure: str = ""
     """Why the last change did not happen; empty after one that did."""
+    last_change: datetime | None = None
+    """When the last change was read back."""
+    drifted: str = ""
+    """What the flag server said when it was last found changed by somebody else; empty: it is as we set it."""
     rollback_why: str = ""
     rollback_by: str = ""
     rollback_at: datetime | None = None
+    rollback_tries: int = 0
+    """Tries at turning it off that did not settle."""
+    rollback_tried_at: datetime | None = None
+    rollback_settled: bool = False
+    """The flag server says it is at the rollback's target; clients may still have to follow."""
     ended_at: datetime | None = None
     ended_why: str = ""
     seq: int = 0

@@ -1,0 +1,317 @@
+"""The engine's core on its own loop: follows the journal, holds leases, drives, answers commands, publishes snapshots.
+
+It wires the parts and owns the records; each part does its own work: `driver` acts, `polling` looks, `publishing` shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rolloutctl.engine.asking import Asker
+from rolloutctl.engine.commands import Command, Reply
+from rolloutctl.engine.driver import Driver
+from rolloutctl.engine.polling import Poller
+from rolloutctl.engine.publishing import snapshot_of, worst_first
+from rolloutctl.engine.record import RolloutRecord
+from rolloutctl.engine.snapshot import FleetSnapshot, PartHealth
+from rolloutctl.engine.world import World
+from rolloutctl.errors import LeaseLost, RolloutctlError
+from rolloutctl.model.events import Event
+from rolloutctl.model.fold import fold
+from rolloutctl.model.outcome import Health
+from rolloutctl.model.state import RolloutState, Status
+from rolloutctl.plan.model import Plan
+from rolloutctl.plan.read import read_plan
+from rolloutctl.ports import Journal, Lease
+
+_FOLLOW_S = 0.2
+_PUBLISH_S = 1.0
+_COALESCE_S = 0.05
+_STOP_S = 20.0
+_log = logging.getLogger(__name__)
+
+
+class Drives(StrEnum):
+    """Which rollouts a process takes the lease of."""
+
+    NONE = "none"
+    """Only looks; a command may take one for as long as it needs."""
+    FREE = "free"
+    """Every active one that nobody else drives."""
+    NAMED = "named"
+    """Only those it was told to."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    drives: Drives
+    holder: str
+    """Names this process in the lease table."""
+    named: frozenset[str] = frozenset()
+    read_only: bool = False
+    poll: bool = True
+    """Look at sources and providers; a command that only writes a request does not need to."""
+    notice: str = ""
+
+
+class Engine:
+    """Everything here runs on one loop; `thread.py` is how other threads reach it."""
+
+    def __init__(self, world: World, options: EngineOptions, publish: Callable[[FleetSnapshot], None]) -> None:
+        self.world = world
+        self.options = options
+        self.records: dict[str, RolloutRecord] = {}
+        self._publish = publish
+        self._named = set(options.named)
+        self._broken: dict[str, str] = {}
+        self._seq = 0
+        self._dirty = asyncio.Event()
+        self._synced = asyncio.Lock()
+        self._drivers: dict[str, tuple[Driver, asyncio.Task[None]]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._journal_error = ""
+        self.poller = Poller(world, lambda: tuple(self.records.values()), self.mark)
+        self._asker = Asker(world, options, self.sync, self.records.get, self.take)
+
+    async def start(self) -> None:
+        """Read the journal, publish the first snapshot, start the loops. Raises JournalUnreachable or JournalCorrupt."""
+        await self.sync()
+        self._show()
+        self._tasks = [
+            asyncio.create_task(self._forever(self._follow, _FOLLOW_S), name="follow"),
+            asyncio.create_task(self._publishing(), name="publish"),
+            asyncio.create_task(self._forever(self._leases, self._lease_s() / 3), name="leases"),
+        ]
+        if self.options.poll:
+            self._tasks += [loop() for loop in self.poller.loops()]
+
+    def _lease_s(self) -> float:
+        return self.world.config.journal.lease.total_seconds()
+
+    def mark(self) -> None:
+        """Something changed: publish soon."""
+        self._dirty.set()
+
+    async def command(self, command: Command) -> Reply:
+        reply = await self._asker.ask(command)
+        self.poller.refresh()
+        self.mark()
+        return reply
+
+    async def stop(self) -> tuple[str, ...]:
+        """Finish what is in flight, journal it, release every lease; returns the rollouts that are left without a driver."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        left = tuple(sorted(self._drivers))
+        for driver, _ in self._drivers.values():
+            driver.stop()
+        running = [task for _, task in self._drivers.values()]
+        if running:
+            _, late = await asyncio.wait(running, timeout=_STOP_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+        return left
+
+    async def close(self) -> None:
+        for adapter in (*self.world.sources.values(), *self.world.providers.values()):
+            await adapter.close()
+        await asyncio.to_thread(self.world.journal.close)
+
+    def drives(self) -> tuple[str, ...]:
+        return tuple(sorted(self._drivers))
+
+    # --- following the journal -------------------------------------------------------------------------
+
+    async def _forever(self, job: Callable[[], object], seconds: float) -> None:
+        while True:
+            try:
+                await job()  # type: ignore[misc]
+                if self._journal_error:
+                    self._journal_error = ""
+                    self.mark()
+            except RolloutctlError as error:
+                if self._journal_error != str(error):
+                    self._journal_error = str(error)
+                    self.mark()
+            await asyncio.sleep(seconds)
+
+    async def _follow(self) -> None:
+        if await self.sync():
+            self.mark()
+
+    async def sync(self) -> bool:
+        """Fold whatever is new in the journal; tells whether there was anything."""
+        async with self._synced:
+            after = self._seq
+            events = await self.world.journal.call(lambda journal: _newer(journal, after))
+            if not events:
+                return False
+            self._seq = events[-1].seq
+            for stream in dict.fromkeys(event.stream for event in events if event.stream.startswith("rollout/")):
+                await self._absorb(stream, [event for event in events if event.stream == stream])
+            return True
+
+    async def _absorb(self, stream: str, events: list[Event]) -> None:
+        record = next((record for record in self.records.values() if record.stream == stream), None)
+        if record is not None:
+            record.absorb(events)
+            return
+        try:
+            loaded = await self.world.journal.call(lambda journal: _load(journal, stream))
+        except RolloutctlError as error:
+            self._broken[stream] = f"{stream.removeprefix('rollout/')} cannot be shown: {error}"
+            return
+        if loaded is not None:
+            plan, state = loaded
+            self.records[state.id] = RolloutRecord(plan=plan, state=state, stream=stream)
+
+    # --- leases and drivers ----------------------------------------------------------------------------
+
+    async def _leases(self) -> None:
+        for record in list(self.records.values()):
+            if record.held is not None:
+                await self._renew(record)
+            elif not record.state.status.final or self._watching(record):
+                await self._look_at_lease(record)
+
+    async def _renew(self, record: RolloutRecord) -> None:
+        lease, ttl = record.held, self._lease_s()
+        if lease is None:
+            return
+        try:
+            renewed = await self.world.journal.call(lambda journal: journal.renew_lease(lease, ttl))
+        except LeaseLost:
+            self._lost(record)
+            return
+        if record.held is not None:
+            record.held = renewed
+
+    async def _look_at_lease(self, record: RolloutRecord) -> None:
+        seen = await self.world.journal.call(lambda journal: journal.lease(record.stream))
+        free = seen is None or seen.expires_in_s <= 0
+        if record.lease_seen != seen or (free and record.unattended_since is None):
+            self.mark()
+        record.lease_seen = seen
+        if not free:
+            record.unattended_since = None
+            return
+        if record.unattended_since is None:
+            record.unattended_since = min(seen.expires_at, self.world.clock.now()) if seen is not None else record.state.sealed_at
+        wants = self.options.drives is Drives.FREE or record.id in self._named
+        if wants and not self.options.read_only:
+            await self.take(record, force=False)
+
+    async def take(self, record: RolloutRecord, *, force: bool) -> bool:
+        """Become the driver; False: somebody else is. `force` is for a rollback."""
+        if record.held is not None:
+            return True
+        ttl, holder = self._lease_s(), self.options.holder
+
+        def taking(journal: Journal) -> Lease | None:
+            return journal.take_lease(record.stream, holder, ttl, self.world.author, force=force)
+
+        lease = await self.world.journal.call(taking)
+        if lease is None:
+            return False
+        record.held, record.lease_seen = lease, lease
+        record.driving_since, record.unattended_since = self.world.time.now(), None
+        await self.sync()
+        driver = Driver(self.world, record, self.mark)
+        self._drivers[record.id] = (driver, asyncio.create_task(self._drive(record, driver), name=f"drive {record.id}"))
+        self.mark()
+        return True
+
+    async def _drive(self, record: RolloutRecord, driver: Driver) -> None:
+        try:
+            await driver.run()
+        except LeaseLost:
+            self._lost(record)
+            return
+        finally:
+            self._drivers.pop(record.id, None)
+        lease = record.held
+        record.held = None
+        if lease is not None:
+            with contextlib.suppress(RolloutctlError):
+                why = "nothing is left to drive" if record.state.status.final else "this process leaves"
+                await self.world.journal.call(lambda journal: journal.release_lease(lease, self.world.author, why))
+        self.mark()
+
+    def _lost(self, record: RolloutRecord) -> None:
+        record.held = None
+        record.trouble = "another process drives this rollout now"
+        running = self._drivers.get(record.id)
+        if running is not None:
+            running[0].stop()
+        self.mark()
+
+    def _watching(self, record: RolloutRecord) -> bool:
+        state = record.state
+        if state.status is not Status.ROLLED_BACK or state.ended_at is None:
+            return False
+        return self.world.time.now() <= state.ended_at + record.plan.rollback.watch_after
+
+    # --- publishing ------------------------------------------------------------------------------------
+
+    async def _publishing(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._dirty.wait(), _PUBLISH_S)
+            await asyncio.sleep(_COALESCE_S)
+            self._dirty.clear()
+            self._show()
+
+    def _show(self) -> None:
+        try:
+            self._publish(self.snapshot())
+        except Exception:
+            _log.exception("a view failed on a snapshot")
+
+    def snapshot(self) -> FleetSnapshot:
+        world, person = self.world, self.world.author.actor
+        rollouts = worst_first(snapshot_of(world, record, person) for record in self.records.values())
+        return FleetSnapshot(
+            at=world.clock.now(),
+            operator=person,
+            role=world.config.role_of(person),
+            read_only=self.options.read_only,
+            rollouts=rollouts,
+            parts=(*self._parts(), self._journal_part()),
+            skew_s=-world.time.offset.total_seconds(),
+            paused=self.poller.paused,
+            interval_s=self.poller.interval_s,
+            commands=tuple(world.commands),
+            notice=" ".join(filter(None, [self.options.notice, *self._broken.values()])),
+            journal_error=self._journal_error,
+        )
+
+    def _parts(self) -> Iterable[PartHealth]:
+        for name in self.world.sources:
+            yield self.poller.parts.get(name, PartHealth(name, "source", None, None))
+        for name in self.world.providers:
+            yield self.poller.parts.get(name, PartHealth(name, "provider", None, None))
+
+    def _journal_part(self) -> PartHealth:
+        ok = not self._journal_error
+        health = Health(ok=ok, latency_s=0.0, text=self._journal_error or f"event {self._seq}")
+        return PartHealth("journal", "journal", health, self.world.clock.now())
+
+
+def _newer(journal: Journal, after: int) -> list[Event]:
+    if journal.head()[0] <= after:
+        return []
+    return list(journal.read(None, after))
+
+
+def _load(journal: Journal, stream: str) -> tuple[Plan, RolloutState] | None:
+    state = fold(journal.read(stream))
+    if state is None:
+        return None
+    return read_plan(journal.get_blob(state.plan_blob).decode(), f"sealed plan of {state.id}"), state

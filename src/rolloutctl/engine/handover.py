@@ -1,0 +1,40 @@
+"""Handing rollouts over to a `rolloutctl drive` in the background, and seeing that it has taken them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import platformdirs
+
+from rolloutctl.engine.world import World
+from rolloutctl.ports import Journal
+
+_TAKES_WITHIN_S = 15.0
+_LOOK_S = 0.2
+
+
+async def hand_over(world: World, rollouts: Sequence[str], command: tuple[str, ...]) -> str:
+    """Start `command` detached from this terminal; returns what became of it, as a sentence."""
+    log = Path(platformdirs.user_state_dir("rolloutctl")) / "drive.log"
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    names = ", ".join(rollouts)
+    try:
+        with log.open("ab") as out:
+            log.chmod(0o600)
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)  # noqa: S603, ASYNC220
+    except OSError as error:
+        return f"{names}: UNATTENDED; no driver could be started: {error.strerror}. Run `rolloutctl drive`."
+    waited = 0.0
+    while waited < _TAKES_WITHIN_S and process.poll() is None:
+        if await world.journal.call(lambda journal: _all_taken(journal, rollouts)):
+            return f"{names}: driven by process {process.pid} in the background now; log in {log}."
+        await world.clock.sleep(_LOOK_S)
+        waited += _LOOK_S
+    return f"{names}: UNATTENDED; the driver that was started has not taken them, see {log}. Run `rolloutctl drive`."
+
+
+def _all_taken(journal: Journal, rollouts: Sequence[str]) -> bool:
+    leases = [journal.lease(f"rollout/{rollout}") for rollout in rollouts]
+    return all(lease is not None and lease.expires_in_s > 0 for lease in leases)

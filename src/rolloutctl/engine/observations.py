@@ -1,0 +1,51 @@
+"""What was last seen of the world for one rollout: plain values, replaced whole, never accumulated into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from rolloutctl.engine.snapshot import Exposure, FlagReading
+from rolloutctl.model.outcome import Verification
+from rolloutctl.model.verdict import PhaseVerdict, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdicts of one look, and the phase attempt they are of."""
+
+    phase_attempt: int
+    verdicts: tuple[Verdict, ...]
+    phase: PhaseVerdict
+    at: datetime
+    """Source's time of the look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What clients were served, and the change it was looked at for."""
+
+    verification: Verification
+    change: datetime | None
+    at: datetime
+
+
+NO_EXPOSURE = Exposure(None, None, None, off_by_more=False, why="not looked at yet", at=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    judgement: Judgement | None = None
+    flag: FlagReading = FlagReading(state=None, read_at=None)
+    flag_change: datetime | None = None
+    """The change (`last_change`) that was in force when the flag was read: an older reading says nothing about a newer change."""
+    next_requests: tuple[str, ...] = ()
+    """What entering the next phase would send, as far as the newest reading tells."""
+    next_problem: str = ""
+    """Why the provider cannot be brought to the next phase; empty when it can."""
+    exposure: Exposure = NO_EXPOSURE
+    exposure_off_since: datetime | None = None
+    """Since when exposure has been off by more than the plan allows, without a look that said otherwise."""
+    seen: Seen | None = None
+    source_error: str = ""
+    source_down_since: datetime | None = None

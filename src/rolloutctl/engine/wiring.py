@@ -1,0 +1,131 @@
+"""The one place that builds adapters from the config. Heavy libraries load when first needed, inside the adapters."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import assert_never
+
+import platformdirs
+
+from rolloutctl.config import Config, PrometheusSource, UnleashProvider
+from rolloutctl.engine.clock import SystemClock
+from rolloutctl.engine.engine import Drives, EngineOptions
+from rolloutctl.engine.journal_thread import JournalThread
+from rolloutctl.engine.secrets import Scrubber, read_secret
+from rolloutctl.engine.settings import Settings, journal_path
+from rolloutctl.engine.thread import EngineThread
+from rolloutctl.engine.world import SourceTime, World
+from rolloutctl.model.events import KIND_OF, Body, body_json
+from rolloutctl.ports import Author, Journal, Provider, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says besides the config."""
+
+    settings: Settings
+    drives: Drives = Drives.NONE
+    named: frozenset[str] = frozenset()
+    read_only: bool = False
+    poll: bool = True
+    notice: str = ""
+
+
+def author(config: Config) -> Author:
+    """The operator from the config, else the operating system's user."""
+    try:
+        name = config.operator.name or getpass.getuser()
+    except (KeyError, OSError):
+        name = f"uid-{os.getuid()}"
+    return Author(actor=name, host=socket.gethostname())
+
+
+def open_journal(settings: Settings, *, read_only: bool = False) -> Journal:
+    """Raises JournalUnreachable or JournalCorrupt."""
+    from rolloutctl.journal.fallback import recover
+    from rolloutctl.journal.sqlite import open_sqlite
+
+    mode = int(settings.config.journal.mode, 8)
+    journal = open_sqlite(journal_path(settings), mode, SystemClock().now, read_only=read_only)
+    if not read_only:
+        recover(journal, fallback_path(), author(settings.config))
+    return journal
+
+
+def fallback_path() -> Path:
+    return Path(platformdirs.user_state_dir("rolloutctl")) / "without-journal.jsonl"
+
+
+def open_world(settings: Settings) -> World:
+    """Must be called on the loop that will use the adapters. Opens nothing yet but files that secrets stand in."""
+    config, clock, who = settings.config, SystemClock(), author(settings.config)
+    scrubber = Scrubber(())
+
+    def secrets(secret: object) -> str:
+        value = read_secret(secret)
+        scrubber.learn(value)
+        return value
+
+    sources: Mapping[str, Source] = {name: _source(source, secrets) for name, source in config.sources.items()}
+    providers: Mapping[str, Provider] = {name: _provider(provider, secrets) for name, provider in config.providers.items()}
+
+    def fallback(body: Body) -> Path:
+        from rolloutctl.journal.fallback import FallbackFile
+
+        file = FallbackFile(fallback_path())
+        file.write(KIND_OF[type(body)], scrubber(body_json(body)), clock.now(), who.actor, who.host)
+        return file.path
+
+    return World(
+        config=config,
+        journal=JournalThread(lambda: open_journal(settings)),
+        sources=sources,
+        providers=providers,
+        clock=clock,
+        time=SourceTime(clock),
+        author=who,
+        fallback=fallback,
+        scrub=scrubber,
+    )
+
+
+def engine_thread(options: Options) -> EngineThread:
+    config = options.settings.config
+    engine_options = EngineOptions(
+        drives=Drives.NONE if options.read_only else options.drives,
+        holder=f"{author(config).actor}@{socket.gethostname()}:{os.getpid()}",
+        named=options.named,
+        read_only=options.read_only,
+        poll=options.poll,
+        notice=options.notice,
+    )
+    files = [str(file) for file in options.settings.files]
+    config_arguments = ["--config", files[-1]] if files else []
+    drive = (sys.executable, "-m", "rolloutctl", *config_arguments, "drive")
+    return EngineThread(lambda: open_world(options.settings), engine_options, drive)
+
+
+def _source(settings: PrometheusSource, secrets: object) -> Source:
+    match settings:
+        case PrometheusSource():
+            from rolloutctl.metrics.prometheus import PrometheusSource as Prometheus
+
+            return Prometheus(settings, secrets)
+        case _:
+            assert_never(settings)
+
+
+def _provider(settings: UnleashProvider, secrets: object) -> Provider:
+    match settings:
+        case UnleashProvider():
+            from rolloutctl.flags.unleash import UnleashProvider as Unleash
+
+            return Unleash(settings, secrets, SystemClock())
+        case _:
+            assert_never(settings)

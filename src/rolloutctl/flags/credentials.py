@@ -1,0 +1,62 @@
+"""A secret becomes a header when it is used, and is forgotten with the operation that used it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from rolloutctl.config import Auth, BasicAuth, BearerAuth, NoAuth, Secret, TokenAuth
+from rolloutctl.errors import InvalidInput, ProviderUnreachable, RolloutctlError
+
+Secrets = Callable[[Secret], str]
+"""Reads a secret from where the config says; may block; raises RolloutctlError with a sentence."""
+
+LONGEST_READ_S = 10.0
+"""For a command that prints a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Headers for a request, and what must not be said about it."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+
+
+async def sign(auth: Auth, secrets: Secrets) -> Signed:
+    """Raises InvalidInput for a secret that no header can carry, ProviderUnreachable where it cannot be read in time."""
+    match auth:
+        case NoAuth():
+            return Signed({}, ())
+        case TokenAuth(token=place):
+            token = await _read(place, secrets)
+            return Signed({"Authorization": token}, (token,))
+        case BearerAuth(token=place):
+            token = await _read(place, secrets)
+            return Signed({"Authorization": f"Bearer {token}"}, (token,))
+        case BasicAuth(username=username, password=place):
+            password = await _read(place, secrets)
+            pair = f"{username}:{password}"
+            encoded = base64.b64encode(pair.encode()).decode()
+            return Signed({"Authorization": f"Basic {encoded}"}, (encoded, pair, password))
+        case _:
+            assert_never(auth)
+
+
+async def _read(place: Secret, secrets: Secrets) -> str:
+    try:
+        value = (await asyncio.wait_for(asyncio.to_thread(secrets, place), LONGEST_READ_S)).strip()
+    except TimeoutError:
+        raise ProviderUnreachable(f"The token could not be read within {LONGEST_READ_S:g} s.") from None
+    except RolloutctlError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a reader raises may quote what it read
+        raise ProviderUnreachable(f"The token could not be read ({type(error).__name__}).") from None
+    if not value:
+        raise InvalidInput("The token is empty.", remedy="Look where the config reads it from.")
+    if not (value.isascii() and value.isprintable()):
+        raise InvalidInput("The token has characters that no header can carry.", remedy="Look where the config reads it from.")
+    return value

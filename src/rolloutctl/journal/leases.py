@@ -1,0 +1,102 @@
+"""The lease table: who drives a stream, by the database's own clock.
+
+Every function runs inside the caller's transaction. An expired lease that nobody else took still belongs to its holder;
+one that was released belongs to nobody.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rolloutctl.errors import LeaseLost
+from rolloutctl.ports import Lease
+
+_NOW = "((julianday('now') - 2440587.5) * 86400.0)"
+"""Seconds since 1970; `unixepoch('subsec')` needs SQLite 3.42."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A row of the table."""
+
+    lease: Lease
+    released: bool
+
+    @property
+    def expired(self) -> bool:
+        return self.lease.expires_in_s <= 0
+
+    def belongs_to(self, holder: str) -> bool:
+        return self.lease.holder == holder and not self.released
+
+
+def find(db: sqlite3.Connection, stream: str) -> Held | None:
+    row = db.execute(
+        f"SELECT holder, epoch, expires_at, expires_at - {_NOW}, released FROM leases WHERE stream = ?",  # noqa: S608
+        (stream,),
+    ).fetchone()
+    if row is None:
+        return None
+    holder, epoch, expires_at, expires_in_s, released = row
+    when = datetime.fromtimestamp(expires_at, UTC)
+    return Held(Lease(stream, holder, epoch, expires_in_s, when), released=bool(released))
+
+
+def next_epoch(db: sqlite3.Connection, stream: str, held: Held | None) -> int:
+    """One more than any epoch the stream ever had, even if the row of the table was lost."""
+    if held is not None:
+        return held.lease.epoch + 1
+    (highest,) = db.execute("SELECT coalesce(max(epoch), 0) FROM events WHERE stream = ?", (stream,)).fetchone()
+    return int(highest) + 1
+
+
+def grant(db: sqlite3.Connection, stream: str, holder: str, epoch: int, ttl_s: float) -> Lease:
+    """Write the row. Raises ValueError when `ttl_s` is no positive time."""
+    if not 0 < ttl_s < math.inf:
+        raise ValueError(f"a lease cannot last {ttl_s} seconds")
+    changed = db.execute(
+        f"UPDATE leases SET holder = ?, epoch = ?, ttl_s = ?, released = 0, expires_at = {_NOW} + ? WHERE stream = ?",  # noqa: S608
+        (holder, epoch, ttl_s, ttl_s, stream),
+    ).rowcount
+    if not changed:
+        db.execute(
+            f"INSERT INTO leases (stream, holder, epoch, expires_at, ttl_s, released) VALUES (?, ?, ?, {_NOW} + ?, ?, 0)",  # noqa: S608
+            (stream, holder, epoch, ttl_s, ttl_s),
+        )
+    held = find(db, stream)
+    assert held is not None
+    return held.lease
+
+
+def check(db: sqlite3.Connection, lease: Lease) -> Held:
+    """The row, if `lease` still stands. Raises LeaseLost."""
+    held = find(db, lease.stream)
+    if held is not None and held.belongs_to(lease.holder) and held.lease.epoch == lease.epoch:
+        return held
+    if held is None:
+        now = "nobody holds it"
+    elif held.released:
+        now = f"it was released at epoch {held.lease.epoch}"
+    else:
+        now = f"{held.lease.holder} holds it with epoch {held.lease.epoch}"
+    raise LeaseLost(
+        f"{lease.holder} does not drive {lease.stream} any more: its lease had epoch {lease.epoch}, now {now}.",
+        remedy="Nothing was written. Look at what the other driver does; a rollback may take the lease over at once.",
+    )
+
+
+def imply_renewal(db: sqlite3.Connection, held: Held) -> None:
+    """A holder that writes is alive: an expired lease starts anew, so that nobody takes it between an intent and its effect."""
+    if held.expired:
+        db.execute(f"UPDATE leases SET expires_at = {_NOW} + ttl_s WHERE stream = ?", (held.lease.stream,))  # noqa: S608
+
+
+def release(db: sqlite3.Connection, lease: Lease) -> None:
+    """Expired from now on, with its epoch kept."""
+    db.execute(
+        f"UPDATE leases SET released = 1, expires_at = min(expires_at, {_NOW} - 0.001) WHERE stream = ?",  # noqa: S608
+        (lease.stream,),
+    )

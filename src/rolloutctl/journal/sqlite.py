@@ -1,0 +1,205 @@
+"""The journal in one SQLite file, shared by any number of processes on one machine.
+
+Invariants: an event is durable when the method that wrote it returns (WAL, `synchronous=FULL`, one sync per event). `seq`
+and `prev` are taken inside `BEGIN IMMEDIATE`, so the chain has no gap and no fork whoever writes. An effect is committed
+only in the same transaction that saw its lease still standing. Bound to the thread that opened it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from rolloutctl.errors import JournalUnreachable
+from rolloutctl.journal import blobs, files, leases, schema, trouble
+from rolloutctl.journal.chain import COLUMNS
+from rolloutctl.journal.rows import Draft, draft, event_of, kind_of, name, row_of, stream_name
+from rolloutctl.journal.verify import open_reader, verify
+from rolloutctl.model.events import GENESIS, Body, Event, EventClass, Kind, LeaseReleased, LeaseTaken, class_of
+from rolloutctl.ports import Author, Lease, Verified
+
+_INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_OWN_KINDS = frozenset({Kind.LEASE_TAKEN, Kind.LEASE_RELEASED})
+_STREAMS = """
+WITH RECURSIVE found (stream) AS (
+  SELECT min(stream) FROM events WHERE stream >= 'rollout/' AND stream < 'rollout0'
+  UNION ALL
+  SELECT (SELECT min(e.stream) FROM events e WHERE e.stream > found.stream AND e.stream < 'rollout0')
+  FROM found WHERE found.stream IS NOT NULL
+)
+SELECT stream FROM found WHERE stream IS NOT NULL
+ORDER BY (SELECT min(seq) FROM events e WHERE e.stream = found.stream)
+"""
+"""Hops from stream to stream through the index: costs as many steps as there are rollouts, not events."""
+
+
+def open_sqlite(
+    path: Path, mode: int, clock: Callable[[], datetime], *, read_only: bool = False, busy_s: float = 3.0
+) -> SqliteJournal:
+    """Open the journal at `path`, creating it with file mode `mode` unless it is there or `read_only`.
+
+    `clock` gives the `at` of events, UTC; leases go by the database's clock. `busy_s` is how long to wait for another writer.
+    Raises JournalUnreachable (not a plain file, no access, locked, newer version) or JournalCorrupt (damaged, not a database).
+    """
+    with trouble.plainly(path):
+        if read_only:
+            return SqliteJournal(open_reader(path, busy_s=busy_s), path, clock)
+        if not files.exists(path):
+            files.create(path, mode)
+        files.check_writable(path)
+        db = files.connect(path, "mode=rw", busy_s)
+        try:
+            schema.check(db, path)
+            (journal_mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
+            if journal_mode != "wal":
+                raise JournalUnreachable(
+                    f"the file system of {path} cannot share a journal between processes (SQLite's WAL mode is not possible).",
+                    remedy="Point `journal` in the config at a file on a local disk.",
+                )
+            db.execute("PRAGMA synchronous = FULL")
+            files.set_mode(path, mode)
+        except BaseException:
+            db.close()
+            raise
+        return SqliteJournal(db, path, clock)
+
+
+class SqliteJournal:
+    """`ports.Journal` on SQLite; made by `open_sqlite`."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path, clock: Callable[[], datetime]) -> None:
+        self._db = db
+        self._path = path
+        self._clock = clock
+        self._identity = files.identity(path)
+
+    def append(self, stream: str, body: Body, author: Author) -> Event:
+        """Raises TypeError for an effect, and for lease events: those come from taking and releasing alone."""
+        kind = kind_of(body)
+        if class_of(kind) is EventClass.EFFECT:
+            raise TypeError(f"{kind} is an effect: it needs a lease (append_held)")
+        _refuse_own(kind)
+        ready = draft(stream, 0, body, author)
+        with self._transaction():
+            return self._insert(ready)
+
+    def append_held(self, lease: Lease, body: Body, author: Author) -> Event:
+        """Raises LeaseLost when somebody else took the lease or it was released; one that merely expired is renewed."""
+        _refuse_own(kind_of(body))
+        ready = draft(lease.stream, lease.epoch, body, author)
+        with self._transaction():
+            leases.imply_renewal(self._db, leases.check(self._db, lease))
+            return self._insert(ready)
+
+    def read(self, stream: str | None = None, after: int = 0, limit: int | None = None) -> Sequence[Event]:
+        where, values = ("", ()) if stream is None else (" AND stream = ?", (stream_name(stream),))
+        sql = f"SELECT {COLUMNS} FROM events WHERE seq > ?{where} ORDER BY seq LIMIT ?"  # noqa: S608
+        with trouble.plainly(self._path):
+            rows = self._db.execute(sql, (after, *values, -1 if limit is None else max(0, limit))).fetchall()
+        return [event_of(row) for row in rows]
+
+    def streams(self) -> Sequence[str]:
+        with trouble.plainly(self._path):
+            return [stream for (stream,) in self._db.execute(_STREAMS)]
+
+    def head(self) -> tuple[int, str]:
+        with trouble.plainly(self._path):
+            row = self._db.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+        return (row[0], row[1]) if row else (0, GENESIS)
+
+    def data_version(self) -> int:
+        """Changes whenever another connection has committed, renewals of leases included; cheaper than `head`."""
+        with trouble.plainly(self._path):
+            return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+    def take_lease(self, stream: str, holder: str, ttl_s: float, author: Author, *, force: bool) -> Lease | None:
+        """Whoever holds it already keeps the epoch and only renews; nothing is journalled then."""
+        stream, holder = stream_name(stream), name(holder)
+        with self._transaction():
+            held = leases.find(self._db, stream)
+            if held is not None and held.belongs_to(holder):
+                return leases.grant(self._db, stream, holder, held.lease.epoch, ttl_s)
+            alive = held is not None and not held.expired and not held.released
+            if alive and not force:
+                return None
+            previous = held.lease.holder if held is not None and alive else ""
+            epoch = leases.next_epoch(self._db, stream, held)
+            lease = leases.grant(self._db, stream, holder, epoch, ttl_s)
+            taken = LeaseTaken(holder=holder, pid=os.getpid(), takeover_of=previous)
+            self._insert(draft(stream, epoch, taken, author))
+            return lease
+
+    def renew_lease(self, lease: Lease, ttl_s: float) -> Lease:
+        with self._transaction():
+            leases.check(self._db, lease)
+            return leases.grant(self._db, lease.stream, lease.holder, lease.epoch, ttl_s)
+
+    def release_lease(self, lease: Lease, author: Author, why: str) -> None:
+        """Nothing happens when it is somebody else's or released already: there is nothing left to give back."""
+        with self._transaction():
+            held = leases.find(self._db, lease.stream)
+            if held is None or not held.belongs_to(lease.holder) or held.lease.epoch != lease.epoch:
+                return
+            leases.release(self._db, lease)
+            self._insert(draft(lease.stream, lease.epoch, LeaseReleased(holder=lease.holder, why=why), author))
+
+    def lease(self, stream: str) -> Lease | None:
+        """The newest lease, expired or released ones too: `expires_in_s` tells."""
+        with trouble.plainly(self._path):
+            held = leases.find(self._db, stream_name(stream))
+        return held.lease if held else None
+
+    def put_blob(self, content: bytes) -> str:
+        digest = blobs.digest_of(content)
+        with trouble.plainly(self._path):
+            if blobs.has(self._db, digest):
+                return digest
+        with self._transaction():
+            if not blobs.has(self._db, digest):
+                blobs.store(self._db, digest, content)
+        return digest
+
+    def get_blob(self, digest: str) -> bytes:
+        with trouble.plainly(self._path):
+            return blobs.load(self._db, digest)
+
+    def verify(self, witness: tuple[int, str] | None = None) -> Verified:
+        """Holds this connection's thread for as long as it takes: `verify.verify_file` does the same on its own connection."""
+        with trouble.plainly(self._path):
+            return verify(self._db, witness)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _insert(self, ready: Draft) -> Event:
+        seq, digest = self.head()
+        event = ready.place(seq + 1, self._clock(), digest)
+        self._db.execute(_INSERT, row_of(event))
+        return event
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        if files.identity(self._path) != self._identity:
+            raise JournalUnreachable(
+                f"the journal {self._path} was removed, moved or replaced while it was in use; nothing more is written to it.",
+                remedy=f"Put the file back and start again. {trouble.STILL_SAFE}",
+            )
+        with trouble.plainly(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    with suppress(sqlite3.Error):
+                        self._db.execute("ROLLBACK")
+                raise
+
+
+def _refuse_own(kind: Kind) -> None:
+    if kind in _OWN_KINDS:
+        raise TypeError(f"{kind} is written by taking and releasing a lease alone")

@@ -1,0 +1,181 @@
+"""Which queries the judging of a phase needs, and where their answers are found again.
+
+`needs` is what the engine sends; `phase_needs` is the same, sorted by criterion, for the judge. Both depend on nothing but
+their arguments, so the judge asks for the same values that the engine fetched. Grid times are anchored at the phase's start;
+raw samples are asked from one common time before it, so that equal selectors of several criteria are one query.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rolloutctl.errors import InvalidInput
+from rolloutctl.judge.promql import counter_selector, selectors, with_arm
+from rolloutctl.model.samples import Query, QueryKind
+from rolloutctl.plan.model import Criterion, Plan, RatioCriterion, ValueCriterion
+
+_DEFAULT_LOOKBACK_S = 300.0
+
+
+class Arm(StrEnum):
+    CANARY = "canary"
+    BASELINE = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """RAW queries of one arm of a ratio."""
+
+    bad: Query
+    total: Query
+
+
+@dataclass(frozen=True, slots=True)
+class RatioNeed:
+    criterion: RatioCriterion
+    canary: Counters
+    baseline: Counters | None
+    """None: nothing compares with it and there is none to draw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """The GRID query of one arm's value, and the TIMESTAMP queries that date it."""
+
+    value: Query
+    dated_by: tuple[Query, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ValueNeed:
+    criterion: ValueCriterion
+    canary: Gauge
+    baseline: Gauge | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unaskable:
+    """A criterion whose queries cannot be sent."""
+
+    criterion: Criterion
+    why: str
+
+
+Need = RatioNeed | ValueNeed | Unaskable
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseNeeds:
+    criteria: tuple[Need, ...]
+    exposure: tuple[Query, Query] | None
+    """RAW queries of the canary's and the baseline's requests; None: the plan does not say how requests are counted."""
+    exposure_problem: str = ""
+    """Why the plan's requests cannot be asked; empty where they can."""
+
+    def queries(self) -> tuple[Query, ...]:
+        """Each once, in a stable order."""
+        found: dict[Query, None] = {}
+        for need in self.criteria:
+            for query in queries_of(need):
+                found[query] = None
+        for query in self.exposure or ():
+            found[query] = None
+        return tuple(found)
+
+
+def queries_of(need: Need) -> tuple[Query, ...]:
+    match need:
+        case RatioNeed():
+            arms = (need.canary, need.baseline)
+            return tuple(query for arm in arms if arm for query in (arm.bad, arm.total))
+        case ValueNeed():
+            gauges = (need.canary, need.baseline)
+            return tuple(query for gauge in gauges if gauge for query in (gauge.value, *gauge.dated_by))
+        case Unaskable():
+            return ()
+
+
+def needs(plan: Plan, phase_index: int, phase_start: float, now: float) -> tuple[Query, ...]:
+    """Every query that judging the phase at `now` needs: its criteria, and exposure. Times are Unix s by the source."""
+    return phase_needs(plan, phase_index, phase_start, now).queries()
+
+
+def phase_needs(plan: Plan, phase_index: int, phase_start: float, now: float) -> PhaseNeeds:
+    asking = _Asking(plan, phase_index, phase_start, now)
+    if now < phase_start:
+        return PhaseNeeds((), None)
+    criteria = tuple(asking.criterion(criterion) for criterion in plan.criteria_of(phase_index))
+    try:
+        return PhaseNeeds(criteria, asking.requests())
+    except InvalidInput as error:
+        return PhaseNeeds(criteria, None, str(error))
+
+
+def compares(criterion: Criterion) -> bool:
+    """Whether a bound of the criterion depends on the baseline."""
+    return criterion.tolerate is not None
+
+
+def exposure_window_s(plan: Plan, phase_index: int) -> float:
+    """What the share of requests is taken over: the shortest window of the phase's criteria."""
+    return min((c.window.total_seconds() for c in plan.criteria_of(phase_index)), default=_DEFAULT_LOOKBACK_S)
+
+
+class _Asking:
+    def __init__(self, plan: Plan, phase_index: int, phase_start: float, now: float) -> None:
+        self.plan = plan
+        self.phase = plan.phases[phase_index]
+        self.start = phase_start
+        self.now = now
+        self.step = plan.metrics.step.total_seconds()
+        criteria = plan.criteria_of(phase_index)
+        self.lookback = max((c.window.total_seconds() for c in criteria), default=_DEFAULT_LOOKBACK_S)
+
+    def criterion(self, criterion: Criterion) -> Need:
+        drawn = bool(self.plan.metrics.baseline.strip()) and self.phase.cohort.percent < 100
+        with_baseline = compares(criterion) or drawn
+        try:
+            match criterion:
+                case RatioCriterion():
+                    baseline = self._counters(criterion, Arm.BASELINE) if with_baseline else None
+                    return RatioNeed(criterion, self._counters(criterion, Arm.CANARY), baseline)
+                case ValueCriterion():
+                    gauge = self._gauge(criterion, Arm.BASELINE) if with_baseline else None
+                    return ValueNeed(criterion, self._gauge(criterion, Arm.CANARY), gauge)
+        except InvalidInput as error:
+            return Unaskable(criterion, str(error))
+
+    def requests(self) -> tuple[Query, Query] | None:
+        text = self.plan.metrics.requests
+        if text is None:
+            return None
+        return self._raw(text, Arm.CANARY), self._raw(text, Arm.BASELINE)
+
+    def _filled(self, text: str, arm: Arm) -> str:
+        matchers = self.plan.metrics.canary if arm is Arm.CANARY else self.plan.metrics.baseline
+        return with_arm(text, matchers)
+
+    def _raw(self, text: str, arm: Arm) -> Query:
+        return Query(QueryKind.RAW, counter_selector(self._filled(text, arm)), self.start - self.lookback, self.now)
+
+    def _counters(self, criterion: RatioCriterion, arm: Arm) -> Counters:
+        return Counters(self._raw(criterion.bad, arm), self._raw(criterion.total, arm))
+
+    def _gauge(self, criterion: ValueCriterion, arm: Arm) -> Gauge:
+        expression = self._filled(criterion.expr, arm)
+        if criterion.fresh is not None:
+            dated_by: tuple[str, ...] = (counter_selector(self._filled(criterion.fresh, arm)),)
+        else:
+            dated_by = selectors(expression)
+        if not dated_by:
+            raise InvalidInput(
+                f"{expression!r} holds no selector, so nothing tells how old its value is.",
+                remedy="Name one with `fresh`.",
+            )
+        return Gauge(self._grid(QueryKind.GRID, expression), tuple(self._grid(QueryKind.TIMESTAMP, s) for s in dated_by))
+
+    def _grid(self, kind: QueryKind, text: str) -> Query:
+        points = math.floor((self.now - self.start) / self.step + 1e-6)
+        return Query(kind, text, self.start, self.start + points * self.step, self.step)

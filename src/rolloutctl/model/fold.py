@@ -1,0 +1,373 @@
+"""`fold(events)`: the state of a rollout is nothing but its events, in order.
+
+One function per kind, in a table; an event whose kind changes nothing (a note) is listed too, so that a new kind cannot be
+forgotten. The fold never refuses: what was journalled happened. Of two seals in one stream (two people started the same plan at once)
+the first counts. It never looks at a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from rolloutctl.errors import JournalCorrupt
+from rolloutctl.model import events as ev
+from rolloutctl.model.events import Event, HoldKind, Kind, Purpose, Reality
+from rolloutctl.model.state import Accepted, Countdown, Hold, OpenIntent, PhaseRun, RolloutState, Status, Step
+
+MOST_POSTPONEMENTS = 2
+B = TypeVar("B", bound=ev.Body)
+
+
+def fold(events: Iterable[Event], state: RolloutState | None = None) -> RolloutState | None:
+    """Fold a rollout's stream, from the beginning or on top of an earlier fold; None for an empty stream.
+
+    Raises JournalCorrupt when the stream does not begin with `rollout.sealed`.
+    """
+    for event in events:
+        state = apply(state, event)
+    return state
+
+
+def apply(state: RolloutState | None, event: Event) -> RolloutState | None:
+    if isinstance(event.body, ev.RolloutSealed):
+        return state if state is not None else _sealed(event, event.body)
+    if state is None:
+        if event.kind in _BEFORE_SEAL:
+            return None
+        raise JournalCorrupt(
+            f"event {event.seq} ({event.kind}) of {event.stream} comes before the rollout was sealed.",
+            remedy="Run `rolloutctl journal verify`.",
+        )
+    return replace(_APPLY[event.kind](state, event), seq=event.seq)
+
+
+def _sealed(event: Event, body: ev.RolloutSealed) -> RolloutState:
+    return RolloutState(
+        plan=body.plan,
+        attempt=body.attempt,
+        title=body.title,
+        owner=body.owner,
+        target=body.target,
+        plan_digest=body.plan_digest,
+        plan_blob=body.plan_blob,
+        snapshot=body.snapshot,
+        source=body.source,
+        sealed_at=event.at,
+        sealed_by=event.actor,
+        expected=body.snapshot,
+        seq=event.seq,
+    )
+
+
+def _body(event: Event, kind: type[B]) -> B:
+    if not isinstance(event.body, kind):
+        raise JournalCorrupt(f"event {event.seq} ({event.kind}) carries the body of another kind.")
+    return event.body
+
+
+def _same(state: RolloutState, _event: Event) -> RolloutState:
+    return state
+
+
+def _request(state: RolloutState, event: Event) -> RolloutState:
+    return replace(state, requests=(*state.requests, event))
+
+
+def _postponed(state: RolloutState, _event: Event) -> RolloutState:
+    """The countdown moves by itself, with no driver: a person who postpones must not depend on one."""
+    countdown = state.countdown
+    if countdown is None or countdown.postponed >= MOST_POSTPONEMENTS:
+        return state
+    return replace(
+        state,
+        countdown=replace(countdown, fires_at=countdown.fires_at + countdown.length, postponed=countdown.postponed + 1),
+    )
+
+
+def _waiting(state: RolloutState, event: Event) -> RolloutState:
+    body = _body(event, ev.PhaseWaiting)
+    return replace(state, step=Step.WAITING, entering=body.index, waiting_for=body.missing)
+
+
+def _baking(state: RolloutState, event: Event) -> RolloutState:
+    body = _body(event, ev.PhaseBaking)
+    kept = tuple(hold for hold in state.holds if hold.by is HoldKind.PERSON)
+    return replace(
+        state,
+        holds=kept,
+        held_since=body.started_at if kept else None,
+        step=Step.BAKING,
+        status=Status.STABILISING if body.stabilise else Status.ACTIVE,
+        run=PhaseRun(index=state.phase, attempt=body.attempt, started_at=body.started_at),
+        attempts=body.attempt,
+        verdicts={},
+        settle_until=None,
+    )
+
+
+def _ready(state: RolloutState, _event: Event) -> RolloutState:
+    return replace(state, step=Step.READY)
+
+
+def _verdict(state: RolloutState, event: Event) -> RolloutState:
+    body = _body(event, ev.VerdictChanged)
+    key = f"{body.criterion}/{body.segment}" if body.segment else body.criterion
+    return replace(state, verdicts={**state.verdicts, key: body.state})
+
+
+def _latched(state: RolloutState, event: Event) -> RolloutState:
+    body = _body(event, ev.BreachLatched)
+    if state.run is None:
+        return state
+    step = Step.BAKING if state.step is Step.READY else state.step
+    run = replace(state.run, breaches=(*state.run.breaches, body))
+    if body.role == "guardrail":
+        run = replace(run, breach_seq=event.seq)
+    return replace(state, step=step, run=run)
+
+
+def _decision(state: RolloutState, event: Event) -> RolloutState:
+    body = _body(event, ev.DecisionMade)
+    asked = next((request for request in state.requests if request.seq == body.request), None)
+    state = replace(state, requests=tuple(request for request in state.requests if request.seq != body.request))
+    if not body.accepted:
+        return state
+    match body.action:
+        case ev.Action.APPROVE if asked is not None:
+            approval = _body(asked, ev.ApprovalGiven)
+            names = state.approvals.get(approval.phase, ())
+            return replace(state, approvals={**state.approvals, approval.phase: (*names, asked.actor)})
+        case ev.Action.SIGN if asked is not None:
+            signed = _body(asked, ev.GateSigned)
+            return replace(
+                state,
+                gates={**state.gates, signed.gate: signed.go},
+                gate_signers={**state.gate_signers, signed.gate: asked.actor},
+            )
+        case ev.Action.ROLLBACK:
+            return replace(
+                state,
+                status=Status.ROLLING_BACK,
+                countdown=None,
+                accepted=None,
+                rollback_why="; ".join(body.reasons),
+                rollback_by=asked.actor if asked is not None else "policy",
+                rollback_at=state.rollback_at or body.at,
+            )
+        case ev.Action.RESUME:
+            state = replace(state, flag_failure="")
+            if state.run is not None and any(hold.code == "deadline" for hold in state.holds):
+                state = replace(state, run=replace(state.run, deadline_waived=True))
+            return _accept(state, body, asked) if state.hold_by(HoldKind.PERSON) else state
+        case ev.Action.BACK:
+            return _accept(replace(state, approvals={}, countdown=None), body, asked)
+        case ev.Action.ADVANCE | ev.Action.FINISH | ev.Action.ABORT | ev.Action.HOLD | ev.Action.CHECKED:
+            return _accept(state, body, asked)
+        case _:
+            return state
+
+
+def _accept(state: RolloutState, body: ev.DecisionMade, asked: Event | None) -> RolloutState:
+    why = asked.body.why if asked is not None and isinstance(asked.body, ev.Asked) else ""
+    actor = asked.actor if asked is not None else "policy"
+    return replace(state, accepted=Accepted(action=body.action, phase=body.phase, actor=actor, why=why))
+
+
+def _done(state: RolloutState, action: ev.Action) -> RolloutState:
+    done = state.accepted is not None and state.accepted.action is action
+    return replace(state, accepted=None) if done else state
+
+
+def _hold_set(state: RolloutState, event: Event) -> RolloutState:
+    body = _body(event, ev.HoldSet)
+    hold = Hold(by=body.by, code=body.code, reason=body.reason, since=body.at, actor=event.actor, seq=event.seq)
+    others = tuple(other for other in state.holds if other.by is not body.by)
+    countdown = None if body.by is HoldKind.PERSON or body.code == "recovered" else state.countdown
+    state = _done(state, ev.Action.HOLD) if body.by is HoldKind.PERSON else state
+    return replace(state, holds=(*others, hold), held_since=state.held_since or body.at, countdown=countdown)
+
+
+def _hold_cleared(state: RolloutState, event: Event) -> RolloutState:
+    body = _body(event, ev.HoldCleared)
+    state = _done(state, ev.Action.RESUME) if body.by is HoldKind.PERSON else state
+    ended = state.hold_by(body.by)
+    if ended is not None and ended.code == "drift":
+        state = replace(state, drifted="")
+    rest = tuple(hold for hold in state.holds if hold.by is not body.by)
+    if rest or state.held_since is None:
+        return replace(state, holds=rest)
+    return replace(_add_held(state, state.held_since, body.at), holds=(), held_since=None)
+
+
+def _add_held(state: RolloutState, since: datetime, until: datetime) -> RolloutState:
+    run = state.run
+    if run is None or until <= max(since, run.started_at):
+        return state
+    return replace(state, run=replace(run, held=run.held + (until - max(since, run.started_at))))
+
+
+def _countdown(state: RolloutState, event: Event) -> RolloutState:
+    body = _body(event, ev.CountdownStarted)
+    return replace(
+        state,
+        countdown=Countdown(
+            criterion=body.criterion,
+            segment=body.segment,
+            reason=body.reason,
+            fires_at=body.fires_at,
+            length=body.length,
+            postponed=0,
+        ),
+    )
+
+
+def _ended(state: RolloutState, event: Event) -> RolloutState:
+    body = _body(event, ev.RolloutEnded)
+    return replace(
+        state,
+        status=Status(body.status),
+        ended_at=body.at,
+        ended_why=body.reason,
+        countdown=None,
+        accepted=None,
+        holds=(),
+        held_since=None,
+        requests=() if Status(body.status).final else state.requests,
+    )
+
+
+def _intent(state: RolloutState, event: Event) -> RolloutState:
+    body = _body(event, ev.FlagIntent)
+    entering = body.index if body.index >= 0 else state.entering
+    step = Step.APPLYING if body.purpose in _STEPS else state.step
+    came_from = state.step if state.step is not Step.APPLYING else state.came_from
+    return replace(
+        state,
+        step=step,
+        entering=entering,
+        came_from=came_from,
+        open_intent=OpenIntent(seq=event.seq, intent=body, unknown="", tries=0),
+        waiting_for=(),
+        accepted=None,
+        flag_failure="",
+    )
+
+
+def _settled(state: RolloutState, event: Event) -> RolloutState:
+    """Applied, or found already so."""
+    body = _body(event, ev.FlagSettled)
+    open_intent = state.open_intent
+    if open_intent is None or open_intent.seq != body.intent:
+        return replace(state, expected=body.state or state.expected)
+    state = replace(
+        state,
+        open_intent=None,
+        expected=body.state,
+        flag_failure="",
+        drifted="",
+        settle_until=body.settle_until,
+        last_change=body.at,
+    )
+    if open_intent.intent.purpose not in _STEPS:
+        return replace(state, rollback_settled=True)
+    return replace(
+        state,
+        phase=open_intent.intent.index,
+        entering=open_intent.intent.index,
+        step=Step.SETTLING,
+        run=None,
+        countdown=None,
+        status=Status.ACTIVE,
+    )
+
+
+def _not_settled(state: RolloutState, event: Event) -> RolloutState:
+    """It definitely did not happen: back to where the step came from, with the reason."""
+    body = _body(event, ev.FlagOutcome)
+    if state.open_intent is None or state.open_intent.seq != body.intent:
+        return state
+    purpose = state.open_intent.intent.purpose
+    state = replace(state, flag_failure=body.why, open_intent=None)
+    if purpose not in _STEPS:
+        return replace(state, rollback_tries=state.rollback_tries + 1, rollback_tried_at=body.at, rollback_settled=False)
+    return replace(
+        state,
+        step=state.came_from,
+        entering=state.phase if state.came_from in _SERVED else state.entering,
+    )
+
+
+def _unknown(state: RolloutState, event: Event) -> RolloutState:
+    body = _body(event, ev.FlagUnknown)
+    if state.open_intent is None or state.open_intent.seq != body.intent:
+        return state
+    tried = replace(state.open_intent, unknown=body.why, unknown_at=body.at, look_at=body.look_at, not_applied=False)
+    if tried.intent.purpose in _STEPS:
+        return replace(state, open_intent=tried)
+    return replace(state, open_intent=tried, rollback_tries=state.rollback_tries + 1, rollback_tried_at=body.at)
+
+
+def _drifted(state: RolloutState, event: Event) -> RolloutState:
+    body = _body(event, ev.FlagDrifted)
+    return replace(state, drifted=body.actual, rollback_settled=False)
+
+
+def _reconciled(state: RolloutState, event: Event) -> RolloutState:
+    body = _body(event, ev.FlagReconciled)
+    match body.found:
+        case Reality.APPLIED:
+            return _settled(state, event)
+        case Reality.FOREIGN:
+            return _not_settled(state, event)
+        case Reality.NOT_APPLIED:
+            if state.open_intent is None or state.open_intent.seq != body.intent:
+                return state
+            tried = replace(
+                state.open_intent, unknown="", unknown_at=None, look_at=None, not_applied=True, tries=state.open_intent.tries + 1
+            )
+            return replace(state, open_intent=tried)
+
+
+_SERVED = frozenset({Step.BAKING, Step.READY, Step.SETTLING})
+_STEPS = frozenset({Purpose.ADVANCE, Purpose.BACK})
+_BEFORE_SEAL = frozenset({Kind.LEASE_TAKEN, Kind.LEASE_RELEASED, Kind.JOURNAL_RECOVERED})
+
+_APPLY: Mapping[Kind, Callable[[RolloutState, Event], RolloutState]] = {
+    Kind.ADVANCE_REQUESTED: _request,
+    Kind.BACK_REQUESTED: _request,
+    Kind.HOLD_REQUESTED: _request,
+    Kind.RESUME_REQUESTED: _request,
+    Kind.ROLLBACK_REQUESTED: _request,
+    Kind.ABORT_REQUESTED: _request,
+    Kind.APPROVAL_GIVEN: _request,
+    Kind.GATE_SIGNED: _request,
+    Kind.COUNTDOWN_POSTPONED: _postponed,
+    Kind.ROLLBACK_CHECKED: _request,
+    Kind.NOTE_ADDED: _same,
+    Kind.PHASE_WAITING: _waiting,
+    Kind.PHASE_BAKING: _baking,
+    Kind.PHASE_READY: _ready,
+    Kind.VERDICT_CHANGED: _verdict,
+    Kind.BREACH_LATCHED: _latched,
+    Kind.DECISION_MADE: _decision,
+    Kind.HOLD_SET: _hold_set,
+    Kind.HOLD_CLEARED: _hold_cleared,
+    Kind.COUNTDOWN_STARTED: _countdown,
+    Kind.ROLLOUT_ENDED: _ended,
+    Kind.FLAG_INTENT: _intent,
+    Kind.FLAG_APPLIED: _settled,
+    Kind.FLAG_UNCHANGED: _settled,
+    Kind.FLAG_CONFLICT: _not_settled,
+    Kind.FLAG_NEEDS_APPROVAL: _not_settled,
+    Kind.FLAG_REJECTED: _not_settled,
+    Kind.FLAG_FAILED: _not_settled,
+    Kind.FLAG_UNKNOWN: _unknown,
+    Kind.FLAG_RECONCILED: _reconciled,
+    Kind.FLAG_DRIFTED: _drifted,
+    Kind.LEASE_TAKEN: _same,
+    Kind.LEASE_RELEASED: _same,
+    Kind.JOURNAL_RECOVERED: _same,
+}

@@ -1,0 +1,134 @@
+"""The conditions for entering a phase, for and against, in the order a person asks them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rolloutctl.model.events import Action, HoldKind
+from rolloutctl.model.state import RolloutState, Status, Step
+from rolloutctl.model.verdict import PhaseState
+from rolloutctl.plan.model import Plan
+from rolloutctl.policy.facts import Facts
+from rolloutctl.policy.permission import refusal
+from rolloutctl.units import show_clock, show_duration
+
+FINISH = "done"
+"""Where an advance from the last phase leads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One line of a go/no-go: for (`ok`) or against."""
+
+    ok: bool
+    text: str
+    code: str = ""
+    """Stable word: role, status, busy, verdict, bake, hold, gate, approval, freeze, drift, flag."""
+
+
+def next_phase(state: RolloutState) -> int | None:
+    """Index of the phase an advance would enter; len(phases) means finishing; None: nothing to advance."""
+    if state.status.final or state.status in {Status.ROLLING_BACK, Status.ROLLBACK_UNKNOWN}:
+        return None
+    return state.phase + 1
+
+
+def approvals_missing(plan: Plan, state: RolloutState, index: int, asking: str) -> int:
+    """How many more people must approve; whoever asks for the step does not count."""
+    phase = plan.phases[index]
+    given = {name for name in state.approvals.get(phase.name, ()) if name != asking}
+    return max(0, phase.approvals - len(given))
+
+
+def conditions(plan: Plan, state: RolloutState, facts: Facts, asking: str) -> tuple[Reason, ...]:
+    """Everything that speaks for or against entering the next phase now, when `asking` asks (empty: the plan does)."""
+    index = next_phase(state)
+    if index is None:
+        return (Reason(ok=False, code="status", text=f"The rollout is {state.status.words}; there is nothing to advance."),)
+    reasons: list[Reason] = []
+    if asking and (why := refusal(facts.config, asking, state.target.environment, Action.ADVANCE)):
+        reasons.append(Reason(ok=False, code="role", text=why))
+    reasons += _progress(plan, state, facts)
+    if (person := state.hold_by(HoldKind.PERSON)) is not None:
+        reasons.append(Reason(ok=False, code="hold", text=f"{person.actor} holds it: {person.reason or 'no reason given'}."))
+    if (automatic := state.hold_by(HoldKind.AUTOMATIC)) is not None and automatic.code not in {"evidence", "flag"}:
+        reasons.append(Reason(ok=False, code="hold", text=f"Held: {automatic.reason}."))
+    if index < len(plan.phases):
+        reasons += _signatures(plan, state, index, asking)
+        reasons += _freeze(plan, facts)
+        reasons += _flag(state, facts)
+    return tuple(reasons)
+
+
+def against(reasons: tuple[Reason, ...]) -> tuple[str, ...]:
+    return tuple(reason.text for reason in reasons if not reason.ok)
+
+
+def _progress(plan: Plan, state: RolloutState, facts: Facts) -> list[Reason]:
+    match state.step:
+        case Step.APPLYING:
+            return [Reason(ok=False, code="busy", text="A change of the flag is under way.")]
+        case Step.SETTLING:
+            return [Reason(ok=False, code="busy", text="The last change is settling; clients have to follow first.")]
+        case Step.WAITING if state.phase < 0:
+            return [Reason(ok=True, code="verdict", text="Nobody has the canary yet; nothing is judged before the first phase.")]
+        case _:
+            return _evidence(plan, state, facts)
+
+
+def _evidence(plan: Plan, state: RolloutState, facts: Facts) -> list[Reason]:
+    phase = plan.phases[state.phase]
+    baked, verdict = state.baked(facts.now), facts.phase_verdict
+    reasons = []
+    if verdict is None:
+        reasons.append(Reason(ok=False, code="verdict", text=f"Phase {phase.name} has not been judged yet."))
+    else:
+        ready = verdict.state is PhaseState.READY
+        reasons.append(Reason(ok=ready, code="verdict", text=f"Phase {phase.name} is {verdict.state}: {verdict.why}."))
+    if baked >= phase.bake:
+        reasons.append(Reason(ok=True, code="bake", text=f"Baked {show_duration(phase.bake)} as declared."))
+    else:
+        left = show_clock((phase.bake - baked).total_seconds())
+        still = " (the clock stands still while held)" if state.held else ""
+        reasons.append(Reason(ok=False, code="bake", text=f"Bakes {left} more of {show_duration(phase.bake)}{still}."))
+    return reasons
+
+
+def _signatures(plan: Plan, state: RolloutState, index: int, asking: str) -> list[Reason]:
+    phase, reasons = plan.phases[index], []
+    for gate in plan.gates:
+        if gate.before != phase.name:
+            continue
+        signed = state.gates.get(gate.id)
+        if signed is None:
+            reasons.append(Reason(ok=False, code="gate", text=f'Gate "{gate.id}" is not signed; {gate.owner} signs it.'))
+        elif not signed:
+            reasons.append(Reason(ok=False, code="gate", text=f'Gate "{gate.id}" is no-go, says {state.gate_signers[gate.id]}.'))
+        else:
+            reasons.append(Reason(ok=True, code="gate", text=f'Gate "{gate.id}" is go, says {state.gate_signers[gate.id]}.'))
+    if phase.approvals:
+        missing = approvals_missing(plan, state, index, asking)
+        names = ", ".join(state.approvals.get(phase.name, ())) or "nobody yet"
+        text = f"Phase {phase.name} needs {phase.approvals} approvals of others than who asks; given by {names}."
+        reasons.append(Reason(ok=missing == 0, code="approval", text=text))
+    return reasons
+
+
+def _freeze(plan: Plan, facts: Facts) -> list[Reason]:
+    for window in plan.freeze.parsed:
+        if window.covers(facts.now):
+            left = show_clock(window.ends_in(facts.now).total_seconds())
+            return [Reason(ok=False, code="freeze", text=f"Frozen for {left} more: {window.text}.")]
+    return []
+
+
+def _flag(state: RolloutState, facts: Facts) -> list[Reason]:
+    if facts.flag_error:
+        return [Reason(ok=False, code="flag", text=f"The flag cannot be read: {facts.flag_error}")]
+    if state.drifted:
+        return [Reason(ok=False, code="drift", text=f"Somebody else changed the flag: it is {state.drifted}.")]
+    if facts.next_problem:
+        return [Reason(ok=False, code="flag", text=facts.next_problem)]
+    if facts.flag is not None:
+        return [Reason(ok=True, code="flag", text=f"The flag reads {facts.flag}, as it should.")]
+    return []

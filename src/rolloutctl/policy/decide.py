@@ -1,0 +1,160 @@
+"""`states.md` in code: the one next thing to do for a rollout, from its plan, its state and what was observed.
+
+The order of the rules is the order of the page: rollback wins, then what is in flight, then breaches, then what people ask,
+then holds, then progress. Pure: the same arguments always give the same decision.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from rolloutctl.model.events import Action, HoldKind, Purpose
+from rolloutctl.model.state import RolloutState, Status, Step
+from rolloutctl.model.verdict import PhaseState
+from rolloutctl.plan.model import Advance, Plan
+from rolloutctl.policy import decision as do
+from rolloutctl.policy.breach import on_breach
+from rolloutctl.policy.conditions import FINISH, against, conditions
+from rolloutctl.policy.facts import Facts
+from rolloutctl.policy.holds import automatic_hold
+from rolloutctl.policy.requests import answer, rollback_first
+from rolloutctl.policy.rollback import rolling_back, watch_after
+
+MOST_TRIES = 3
+"""An intent that a read found not applied this often is given up."""
+LOOK_AGAIN = timedelta(seconds=2)
+"""Between looks at an unknown outcome, and at clients that have not followed yet."""
+
+
+def decide(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision:
+    if state.status in {Status.ROLLING_BACK, Status.ROLLBACK_UNKNOWN}:
+        return rolling_back(state, facts)
+    if state.status is Status.ROLLED_BACK:
+        return watch_after(plan, state, facts)
+    if state.status.final:
+        return do.Wait()
+    return (
+        rollback_first(state, facts)
+        or _in_flight(state, facts)
+        or on_breach(plan, state, facts)
+        or _carry_out(plan, state)
+        or answer(plan, state, facts)
+        or _drift(state, facts)
+        or _hold(plan, state, facts)
+        or _settle(plan, state, facts)
+        or _progress(plan, state, facts)
+        or do.Wait(until=_next_moment(plan, state, facts))
+    )
+
+
+def _in_flight(state: RolloutState, facts: Facts) -> do.Decision | None:
+    """An intent without outcome comes before anything but a rollback: read the real state, then act."""
+    intent = state.open_intent
+    if intent is None:
+        return None
+    if intent.not_applied and intent.tries >= MOST_TRIES:
+        return do.GiveUpIntent(f"it was sent {intent.tries} times and the flag server still does not show it")
+    if intent.not_applied:
+        return do.SendAgain()
+    if intent.look_at is not None and facts.now < intent.look_at:
+        return do.Wait(until=intent.look_at)
+    return do.Reconcile()
+
+
+def _carry_out(plan: Plan, state: RolloutState) -> do.Decision | None:
+    """What was decided and journalled is done, also by a driver that took over in between."""
+    todo = state.accepted
+    if todo is None:
+        return None
+    match todo.action:
+        case Action.ADVANCE | Action.BACK:
+            index = plan.index(todo.phase)
+            purpose = Purpose.ADVANCE if todo.action is Action.ADVANCE else Purpose.BACK
+            return do.ChangeFlag(purpose, todo.phase, index, todo.why)
+        case Action.FINISH:
+            return do.End("DONE", "every phase is done")
+        case Action.ABORT:
+            return do.End("ABORTED", todo.why or "a person stopped it at the present exposure")
+        case Action.HOLD:
+            return do.SetHold(HoldKind.PERSON, "person", todo.why)
+        case Action.RESUME:
+            return do.ClearHold(HoldKind.PERSON, todo.why or "resumed")
+        case _:
+            return None
+
+
+def _drift(state: RolloutState, facts: Facts) -> do.Decision | None:
+    """Somebody else's change is journalled once for what it made of the flag; the hold follows from it."""
+    if facts.flag is None or state.expected is None or facts.flag.native == state.expected.native:
+        return None
+    actual = f"{facts.flag}" if f"{facts.flag}" != f"{state.expected}" else f"{facts.flag}, changed in detail"
+    return None if state.drifted == actual else do.NoteDrift(expected=str(state.expected), actual=actual)
+
+
+def _hold(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:
+    wanted, present = automatic_hold(plan, state, facts), state.hold_by(HoldKind.AUTOMATIC)
+    if wanted is None:
+        return do.ClearHold(HoldKind.AUTOMATIC, f"over: {present.reason}") if present is not None else None
+    if present is None or (present.code, present.reason) != wanted:
+        return do.SetHold(HoldKind.AUTOMATIC, *wanted)
+    return None
+
+
+def _settle(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:
+    if state.step is not Step.SETTLING or state.settle_until is None:
+        return None
+    if facts.now < state.settle_until:
+        return do.Wait(until=state.settle_until)
+    if facts.verification is None or facts.verify_due:
+        return do.Verify()
+    if not facts.verification.seen:
+        return None
+    phase = plan.phases[state.phase]
+    return do.StartBaking(phase.name, facts.verification.how, phase.stabilise)
+
+
+def _progress(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:
+    if state.step is Step.BAKING and state.run is not None and not state.held:
+        phase, verdict = plan.phases[state.phase], facts.phase_verdict
+        ready = verdict is not None and verdict.state is PhaseState.READY
+        if ready and state.baked(facts.now) >= phase.bake:
+            return do.MarkReady(phase.name)
+    ready_or_waiting = state.step is Step.READY or (state.step is Step.WAITING and state.phase >= 0)
+    if ready_or_waiting and plan.phases[state.phase].advance is Advance.AUTO:
+        return _advance_by_itself(plan, state, facts)
+    return None
+
+
+def _advance_by_itself(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:
+    if state.held:
+        return None
+    index = state.phase + 1
+    missing = against(conditions(plan, state, facts, asking=""))
+    if index == len(plan.phases):
+        return None if missing else do.Decide(Action.FINISH, accepted=True, reasons=("the last phase is READY",), phase=FINISH)
+    name = plan.phases[index].name
+    if not missing:
+        return do.Decide(Action.ADVANCE, accepted=True, reasons=("READY, and nothing is missing",), phase=name)
+    if state.step is Step.READY or _codes(state.waiting_for) != _codes(missing):
+        return do.ShowWaiting(name, index, missing)
+    return None
+
+
+def _codes(missing: tuple[str, ...]) -> tuple[str, ...]:
+    """Reasons without their numbers: a clock that ticks is not another reason."""
+    return tuple("".join(c for c in text if not c.isdigit()) for text in missing)
+
+
+def _next_moment(plan: Plan, state: RolloutState, facts: Facts) -> datetime | None:
+    """The next time at which a rule could say something else without any new evidence."""
+    moments = []
+    if state.countdown is not None:
+        moments.append(state.countdown.fires_at)
+    if state.step is Step.SETTLING and state.settle_until is not None:
+        moments.append(max(state.settle_until, facts.now + LOOK_AGAIN))
+    if state.run is not None and state.step is Step.BAKING:
+        phase = plan.phases[state.phase]
+        moments.append(state.run.started_at + phase.deadline_or_default)
+        if not state.held:
+            moments.append(facts.now + (phase.bake - state.baked(facts.now)))
+    return min((moment for moment in moments if moment > facts.now), default=None)

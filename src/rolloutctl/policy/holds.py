@@ -1,0 +1,69 @@
+"""The automatic hold: its reason, or none. It ends when the reason ends; a person's hold is not its business."""
+
+from __future__ import annotations
+
+from rolloutctl.model.events import HoldKind
+from rolloutctl.model.state import RolloutState, Step
+from rolloutctl.model.verdict import PhaseState
+from rolloutctl.plan.model import Advance, OnBreach, Plan
+from rolloutctl.policy.breach import worst_breach
+from rolloutctl.policy.facts import Facts
+from rolloutctl.units import show_duration
+
+HoldReason = tuple[str, str]
+"""(stable code, sentence without numbers that change by the second)."""
+
+
+def automatic_hold(plan: Plan, state: RolloutState, facts: Facts) -> HoldReason | None:
+    """Worst first."""
+    present = state.hold_by(HoldKind.AUTOMATIC)
+    breach = worst_breach(state)
+    if present is not None and present.code == "recovered" and breach is not None and not state.requests:
+        return (present.code, present.reason)
+    if breach is not None and plan.rollback.irreversible is not None:
+        return ("breach", f"BREACH of {breach.criterion}; rolling back is declared irreversible: {plan.rollback.irreversible}")
+    if breach is not None and plan.rollback.on_breach is OnBreach.HOLD:
+        return ("breach", f"BREACH of {breach.criterion}; the plan holds on a breach, a person decides")
+    if state.drifted and facts.flag is not None and not _as_expected(state, facts):
+        return ("drift", f"somebody else changed the flag: it is {state.drifted}, it should be {state.expected}")
+    if state.step is Step.SETTLING and facts.verification is not None and not facts.verification.seen:
+        return ("unseen", f"the change is not seen by clients: {facts.verification.how}")
+    if state.step not in {Step.BAKING, Step.READY, Step.WAITING} or state.run is None:
+        return None
+    if facts.exposure_off:
+        return ("exposure", facts.exposure_off)
+    if facts.phase_verdict is not None and facts.phase_verdict.state is PhaseState.HOLD:
+        return ("evidence", facts.phase_verdict.why)
+    return _deadline(plan, state, facts) or _failure(plan, state)
+
+
+def _as_expected(state: RolloutState, facts: Facts) -> bool:
+    return facts.flag is not None and state.expected is not None and facts.flag.native == state.expected.native
+
+
+def _deadline(plan: Plan, state: RolloutState, facts: Facts) -> HoldReason | None:
+    run, phase = state.run, plan.phases[state.phase]
+    if (
+        run is None
+        or run.deadline_waived
+        or state.step is not Step.BAKING
+        or facts.now < run.started_at + phase.deadline_or_default
+    ):
+        return None
+    missing = (
+        facts.phase_verdict.why
+        if facts.phase_verdict is not None and facts.phase_verdict.state is not PhaseState.READY
+        else "bake time"
+    )
+    return ("deadline", f"not READY within {show_duration(phase.deadline_or_default)}; missing: {_steady(missing)}")
+
+
+def _failure(plan: Plan, state: RolloutState) -> HoldReason | None:
+    if state.flag_failure and plan.phases[state.phase].advance is Advance.AUTO:
+        return ("flag", f"the flag could not be changed: {state.flag_failure}")
+    return None
+
+
+def _steady(text: str) -> str:
+    """Up to the first colon: which criterion, not its running numbers."""
+    return text.split(":", 1)[0]

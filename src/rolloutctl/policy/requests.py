@@ -1,0 +1,115 @@
+"""Answers to what people ask: the oldest first, except that a rollback overtakes everything."""
+
+from __future__ import annotations
+
+from rolloutctl.model import events as ev
+from rolloutctl.model.events import Action, Event
+from rolloutctl.model.state import RolloutState
+from rolloutctl.plan.model import Plan
+from rolloutctl.policy import decision as do
+from rolloutctl.policy.conditions import FINISH, against, conditions, next_phase
+from rolloutctl.policy.facts import Facts
+from rolloutctl.policy.permission import may_sign, refusal
+
+
+def rollback_first(state: RolloutState, facts: Facts) -> do.Decision | None:
+    for request in state.requests:
+        if isinstance(request.body, ev.RollbackRequested):
+            why = refusal(facts.config, request.actor, state.target.environment, Action.ROLLBACK)
+            reasons = (why,) if why else (f"{request.actor} asked" + (f": {request.body.why}" if request.body.why else ""),)
+            return do.Decide(Action.ROLLBACK, accepted=not why, reasons=reasons, request=request.seq)
+    return None
+
+
+def answer(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:
+    if not state.requests:
+        return None
+    request = state.requests[0]
+    action, phase = _asked(request)
+    refused = refusal(facts.config, request.actor, state.target.environment, action)
+    missing = (refused,) if refused else _missing(plan, state, facts, request, phase)
+    return do.Decide(action, accepted=not missing, reasons=missing or _for(request), request=request.seq, phase=phase)
+
+
+def _for(request: Event) -> tuple[str, ...]:
+    why = request.body.why if isinstance(request.body, ev.Asked) else ""
+    return (f"{request.actor} asked" + (f": {why}" if why else ""),)
+
+
+def _asked(request: Event) -> tuple[Action, str]:
+    match request.body:
+        case ev.AdvanceRequested(to=to):
+            return (Action.FINISH if to == FINISH else Action.ADVANCE, to)
+        case ev.BackRequested(to=to):
+            return (Action.BACK, to)
+        case ev.HoldRequested():
+            return (Action.HOLD, "")
+        case ev.ResumeRequested():
+            return (Action.RESUME, "")
+        case ev.AbortRequested():
+            return (Action.ABORT, "")
+        case ev.ApprovalGiven(phase=phase):
+            return (Action.APPROVE, phase)
+        case ev.GateSigned():
+            return (Action.SIGN, "")
+        case _:
+            return (Action.CHECKED, "")
+
+
+def _missing(plan: Plan, state: RolloutState, facts: Facts, request: Event, phase: str) -> tuple[str, ...]:
+    """Why not; empty: it is done."""
+    match request.body:
+        case ev.AdvanceRequested():
+            return _advance(plan, state, facts, request, phase)
+        case ev.BackRequested():
+            return back_missing(plan, state, phase)
+        case ev.ResumeRequested():
+            return () if state.held or state.flag_failure else ("nothing holds it.",)
+        case ev.ApprovalGiven():
+            return _approve(plan, state, request, phase)
+        case ev.GateSigned(gate=gate_id):
+            gate = next((gate for gate in plan.gates if gate.id == gate_id), None)
+            if gate is None:
+                return (f'the plan has no gate "{gate_id}".',)
+            return tuple(filter(None, [may_sign(facts.config, request.actor, gate), _unchecked(gate.checks, request.body)]))
+        case ev.RollbackChecked():
+            return ("the rollback is not unknown; nothing is to be checked by hand.",)
+        case _:
+            return ()
+
+
+def _unchecked(checks: tuple[str, ...], body: ev.GateSigned) -> str:
+    left = [check for check in checks if check not in body.checks]
+    return f"a gate is go only when every check is confirmed; missing: {'; '.join(left)}." if body.go and left else ""
+
+
+def _advance(plan: Plan, state: RolloutState, facts: Facts, request: Event, phase: str) -> tuple[str, ...]:
+    index = next_phase(state)
+    expected = FINISH if index == len(plan.phases) else plan.phases[index].name if index is not None else ""
+    if phase != expected:
+        return (f'the next step is "{expected}", not "{phase}"; look again before you advance.',)
+    return against(conditions(plan, state, facts, asking=request.actor))
+
+
+def back_missing(plan: Plan, state: RolloutState, phase: str) -> tuple[str, ...]:
+    """Why a step back to `phase` is not possible; empty: it is. The phase itself may be chosen: it begins anew."""
+    served = [p.name for p in plan.phases[: state.phase + 1]]
+    if state.phase < 0:
+        return ("nobody has the canary yet; there is nothing to step back from.",)
+    if phase not in served:
+        return (f'a step back leads to {" or ".join(served)}, not to "{phase}".',)
+    if state.open_intent is not None:
+        return ("a change of the flag is under way.",)
+    return ()
+
+
+def _approve(plan: Plan, state: RolloutState, request: Event, phase: str) -> tuple[str, ...]:
+    if phase not in [p.name for p in plan.phases]:
+        return (f'the plan has no phase "{phase}".',)
+    if plan.index(phase) <= state.phase:
+        return (f'phase "{phase}" has been entered already.',)
+    if plan.phase(phase).approvals == 0:
+        return (f'phase "{phase}" needs no approval.',)
+    if request.actor in state.approvals.get(phase, ()):
+        return (f"{request.actor} has approved it already; approvals are by different people.",)
+    return ()

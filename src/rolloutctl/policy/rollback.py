@@ -1,0 +1,126 @@
+"""Rolling back until the flag server and the clients say so, and watching afterwards (`states.md`)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from rolloutctl.model.cohort import OFF, Cohort, CohortState
+from rolloutctl.model.events import Action, Kind, Purpose
+from rolloutctl.model.state import RolloutState, Status
+from rolloutctl.plan.model import Plan, RollbackTo
+from rolloutctl.policy import decision as do
+from rolloutctl.policy.facts import Facts
+
+UNKNOWN_AFTER_TRIES = 3
+UNKNOWN_AFTER_UNSEEN = timedelta(seconds=60)
+"""Clients that have not followed this long after the settle time: a person must look."""
+_LONGEST_PAUSE_S = 30
+
+
+def rollback_target(plan: Plan, state: RolloutState) -> Cohort:
+    """Whom the flag serves after the rollback. A snapshot that cannot be told as a cohort counts by its document alone."""
+    if plan.rollback.to is RollbackTo.OFF:
+        return OFF
+    return state.snapshot.effective or OFF
+
+
+def rolling_back(state: RolloutState, facts: Facts) -> do.Decision:
+    for request in state.requests:
+        joined = _join(state, request.seq, request.kind)
+        if joined is not None:
+            return joined
+    if state.accepted is not None and state.accepted.action is Action.CHECKED:
+        return do.End("ROLLED_BACK", f"{state.accepted.actor} has checked: {state.accepted.why}")
+    if state.open_intent is not None and state.open_intent.intent.purpose in {Purpose.ROLLBACK, Purpose.RESTORE_OFF}:
+        waiting = _pause(state, facts)
+        if state.open_intent.unknown and waiting is not None:
+            return _give_up(state) or do.Wait(until=waiting)
+        return do.SendAgain() if state.open_intent.not_applied else do.Reconcile()
+    if state.rollback_settled:
+        return _verified(state, facts)
+    waiting = _pause(state, facts)
+    if waiting is not None:
+        return _give_up(state) or do.Wait(until=waiting)
+    return do.TurnOff(Purpose.ROLLBACK, state.rollback_why)
+
+
+def _join(state: RolloutState, seq: int, kind: Kind) -> do.Decision | None:
+    match kind:
+        case Kind.ROLLBACK_REQUESTED:
+            return do.Decide(Action.ROLLBACK, accepted=True, reasons=("joins the rollback that is running",), request=seq)
+        case Kind.ROLLBACK_CHECKED:
+            unknown = state.status is Status.ROLLBACK_UNKNOWN
+            why = () if unknown else ("the rollback is not unknown; nothing is to be checked by hand.",)
+            return do.Decide(Action.CHECKED, accepted=unknown, reasons=why, request=seq)
+        case _:
+            action = _ACTION_OF.get(kind, Action.RESUME)
+            return do.Decide(action, accepted=False, reasons=("the rollout is being rolled back.",), request=seq)
+
+
+_ACTION_OF = {
+    Kind.ADVANCE_REQUESTED: Action.ADVANCE,
+    Kind.BACK_REQUESTED: Action.BACK,
+    Kind.HOLD_REQUESTED: Action.HOLD,
+    Kind.RESUME_REQUESTED: Action.RESUME,
+    Kind.ABORT_REQUESTED: Action.ABORT,
+    Kind.APPROVAL_GIVEN: Action.APPROVE,
+    Kind.GATE_SIGNED: Action.SIGN,
+}
+
+
+def _pause(state: RolloutState, facts: Facts) -> datetime | None:
+    """Until when to wait before the next try; None: now."""
+    if state.rollback_tried_at is None or state.rollback_tries == 0:
+        return None
+    until = state.rollback_tried_at + timedelta(seconds=min(2 ** (state.rollback_tries - 1), _LONGEST_PAUSE_S))
+    return until if facts.now < until else None
+
+
+def _give_up(state: RolloutState) -> do.Decision | None:
+    """Say that a person must look; the tries go on all the same."""
+    if state.status is Status.ROLLING_BACK and state.rollback_tries >= UNKNOWN_AFTER_TRIES:
+        why = state.flag_failure or (state.open_intent.unknown if state.open_intent else "")
+        return do.End("ROLLBACK_UNKNOWN", f"{state.rollback_tries} tries, and the flag server has not confirmed: {why}")
+    return None
+
+
+def _verified(state: RolloutState, facts: Facts) -> do.Decision:
+    seen = facts.verification
+    if seen is None or (facts.verify_due and not seen.seen):
+        return do.Verify()
+    if seen.seen:
+        return do.End("ROLLED_BACK", f"{state.rollback_why or 'rolled back'}; {seen.how}")
+    late = state.settle_until is not None and facts.now > state.settle_until + UNKNOWN_AFTER_UNSEEN
+    if late and state.status is Status.ROLLING_BACK:
+        return do.End("ROLLBACK_UNKNOWN", f"the flag server says off, and clients do not follow: {seen.how}")
+    return do.Wait(until=facts.now + timedelta(seconds=1))
+
+
+def watch_after(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision:
+    """After a rollback, exposure above the target is turned off again and journalled as drift."""
+    if state.ended_at is None or (facts.now > state.ended_at + plan.rollback.watch_after and state.open_intent is None):
+        return do.Wait()
+    if state.open_intent is not None:
+        waiting = _pause(state, facts)
+        if state.open_intent.unknown and waiting is not None:
+            return do.Wait(until=waiting)
+        return do.SendAgain() if state.open_intent.not_applied else do.Reconcile()
+    if facts.flag is None or not above(facts.flag, state, rollback_target(plan, state)):
+        return do.Wait(until=state.ended_at + plan.rollback.watch_after)
+    if state.drifted != str(facts.flag):
+        return do.NoteDrift(expected=str(rollback_target(plan, state)), actual=str(facts.flag))
+    waiting = _pause(state, facts)
+    if waiting is not None:
+        return do.Wait(until=waiting)
+    return do.TurnOff(Purpose.RESTORE_OFF, f"exposure was found after the rollback: {facts.flag}")
+
+
+def above(flag: CohortState, state: RolloutState, target: Cohort) -> bool:
+    """Whether the flag serves anybody whom the rollback's target does not."""
+    if not flag.enabled:
+        return False
+    if state.expected is not None and flag.native == state.expected.native:
+        return False
+    if flag.cohort is None:
+        return True
+    return flag.cohort.percent > target.percent or bool(set(flag.cohort.audiences) - set(target.audiences))

@@ -1,0 +1,247 @@
+"""The dialog every change goes through.
+
+Rules, in one place: the target is frozen when it opens; Cancel has the focus; what is typed goes into the first field;
+a word or a reason arms it; only `!` or a click on the button confirms, and only when armed; esc leaves without doing
+anything; the answer stays until it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from enum import StrEnum
+from typing import ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Checkbox, Input
+
+from rolloutctl.engine.commands import Command, Reply
+from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.tui.draw import marks
+from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, wrap
+from rolloutctl.tui.draw.proposal import answer
+from rolloutctl.tui.shell import Shell
+from rolloutctl.tui.widgets.field import ArmingField, Field
+from rolloutctl.tui.widgets.lines import Lines
+
+
+class Reason(StrEnum):
+    """Whether the dialog asks why."""
+
+    NOT_ASKED = "not asked"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class Stage(StrEnum):
+    ASKING = "asking"
+    SENT = "sent"
+    ANSWERED = "answered"
+
+
+class Dialog(ModalScreen[None]):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "leave", id="dialog.close"),
+        Binding("exclamation_mark", "confirm", "confirm", id="dialog.confirm", key_display="!", priority=True),
+        Binding("pageup,up", "look(-1)", "scroll up", show=False),
+        Binding("pagedown,down", "look(1)", "scroll down", show=False),
+    ]
+    REASON: ClassVar[Reason] = Reason.NOT_ASKED
+    VERB: ClassVar[str] = "Confirm"
+    """What the confirming button says."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__()
+        self.target = target
+        self.stage = Stage.ASKING
+        self.reply: Reply | None = None
+
+    # -- for subclasses ------------------------------------------------------------------------------------------------
+
+    def heading(self) -> str:
+        raise NotImplementedError
+
+    def about(self, rollout: RolloutSnapshot, cells: int) -> Sequence[Line]:
+        """The exact effect and all reasons."""
+        raise NotImplementedError
+
+    def word(self) -> str:
+        """What has to be typed; empty: nothing."""
+        return ""
+
+    def checks(self) -> tuple[str, ...]:
+        """A box to tick for each."""
+        return ()
+
+    def refusal(self, rollout: RolloutSnapshot) -> str:
+        """Why it cannot be confirmed at all; empty: it can."""
+        del rollout
+        return ""
+
+    def command(self) -> Command:
+        raise NotImplementedError
+
+    # -- layout --------------------------------------------------------------------------------------------------------
+
+    @property
+    def shell(self) -> Shell:
+        return cast("Shell", self.app)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box"):
+            yield Lines(id="heading")
+            with VerticalScroll(id="about", can_focus=False):
+                yield Lines(id="text")
+            for index, check in enumerate(self.checks()):
+                yield Checkbox(self.shell.paint([line(check)]), id=f"check-{index}", compact=True)
+            if self.REASON is not Reason.NOT_ASKED:
+                yield Field("why (goes into the journal)", id="why")
+            if self.word():
+                yield ArmingField(self.word_asked(), id="word")
+            yield Lines(id="status")
+            with Horizontal(id="buttons"):
+                yield Button("Cancel  esc", id="cancel", compact=True)
+                confirm = Button(f"{self.VERB}  !", id="confirm", compact=True, disabled=True)
+                confirm.can_focus = False
+                yield confirm
+
+    def word_asked(self) -> str:
+        return f"type {self.word()} to arm"
+
+    def on_mount(self) -> None:
+        box = self.query_one("#box")
+        box.border_title = None
+        self.query_one("#cancel", Button).focus()
+        self.set_interval(1, self.redraw)
+        self.call_after_refresh(self.redraw)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.redraw)
+
+    def redraw(self) -> None:
+        if not self.is_attached or not self.query("#text"):
+            return
+        cells = max(20, self.query_one("#about").size.width - 1)
+        rollout = self.shell.rollout(self.target)
+        self.query_one("#heading", Lines).show([line(span(self.heading(), Ink.STRONG))])
+        self.query_one("#text", Lines).show(self._text(rollout, cells))
+        self.query_one("#status", Lines).show(self._status(cells))
+        self.query_one("#confirm", Button).disabled = bool(self.missing()) or self.stage is not Stage.ASKING
+        if self.stage is not Stage.ASKING:
+            self.query_one("#cancel", Button).label = "Close  esc"
+            for field in self.query("Input, Checkbox"):
+                field.disabled = True
+
+    def _text(self, rollout: RolloutSnapshot | None, cells: int) -> Sequence[Line]:
+        if rollout is None:
+            return wrap(f"{self.target} is not in the newest snapshot.", cells, Ink.WARN)
+        if self.stage is Stage.ASKING:
+            return self.about(rollout, cells)
+        return self.afterwards(rollout, cells)
+
+    def afterwards(self, rollout: RolloutSnapshot, cells: int) -> Sequence[Line]:
+        """After it was sent: what was asked for stays readable."""
+        return self.about(rollout, cells)
+
+    def _status(self, cells: int) -> Sequence[Line]:
+        if self.reply is not None:
+            return (EMPTY, *answer(self.reply, cells))
+        if self.stage is Stage.SENT:
+            return (EMPTY, line(span("◷ sent, waiting for the answer …", Ink.WAIT)))
+        missing = self.missing()
+        if missing:
+            return (EMPTY, *wrap(missing, cells, first=line(span("○ ", Ink.DIM)), indent=2))
+        return (EMPTY, line(span(" ● ARMED ", Ink.CAUTION), "  press ", span("!", Ink.KEY), " to ", self.VERB.lower()))
+
+    # -- arming --------------------------------------------------------------------------------------------------------
+
+    def missing(self) -> str:
+        """What is still needed before `!` does something; empty: armed."""
+        rollout = self.shell.rollout(self.target)
+        if rollout is None:
+            return f"{self.target} is not in the newest snapshot"
+        refusal = self.refusal(rollout)
+        if refusal:
+            return refusal
+        if self.REASON is Reason.REQUIRED and not self.why():
+            return "type the reason"
+        if self.word() and self.typed() != self.word():
+            wrong = self.typed() and not self.word().startswith(self.typed())
+            return f'"{self.typed()}" is not "{self.word()}"' if wrong else f"not armed: {self.word_asked()}"
+        return ""
+
+    def why(self) -> str:
+        return self._value("#why")
+
+    def typed(self) -> str:
+        return self._value("#word")
+
+    def _value(self, selector: str) -> str:
+        found = self.query(selector)
+        return found.first(Input).value.strip() if found else ""
+
+    def ticked(self) -> tuple[str, ...]:
+        return tuple(
+            check for index, check in enumerate(self.checks()) if self.query_one(f"#check-{index}", Checkbox).value
+        )
+
+    def on_key(self, event: events.Key) -> None:
+        """What is typed while a button has the focus goes into the first field."""
+        fields = self.query(Input)
+        if self.stage is Stage.ASKING and event.is_printable and event.character and isinstance(self.focused, Button) and fields:
+            event.stop()
+            field = fields.first(Input)
+            field.focus()
+            field.insert_text_at_cursor(event.character)
+
+    def on_input_changed(self) -> None:
+        self.redraw()
+
+    def on_checkbox_changed(self) -> None:
+        self.redraw()
+
+    def on_input_submitted(self) -> None:
+        """Enter changes nothing: it says what would."""
+        if self.missing():
+            self.app.bell()
+        self.redraw()
+
+    # -- acting --------------------------------------------------------------------------------------------------------
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "confirm":
+            self.action_confirm()
+        else:
+            self.action_close()
+
+    def action_confirm(self) -> None:
+        if self.stage is not Stage.ASKING:
+            return
+        if self.missing():
+            self.app.bell()
+            self.redraw()
+            return
+        self.stage = Stage.SENT
+        self.query_one("#cancel", Button).focus()
+        self.shell.land(self.shell.engine.send(self.command()), self._answered)
+        self.redraw()
+
+    def _answered(self, future: Future[Reply]) -> None:
+        reply = future.result()
+        self.reply, self.stage = reply, Stage.ANSWERED
+        if self.is_attached:
+            self.redraw()
+        else:
+            mark = marks.of_code(reply.code)
+            self.shell.say(line(span(f"{mark.glyph} {self.VERB.lower()} {self.target}: {mark.word} ", mark.ink), reply.sentence))
+
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+    def action_look(self, direction: int) -> None:
+        about = self.query_one("#about", VerticalScroll)
+        about.scroll_relative(y=direction * max(1, about.size.height - 2), animate=False)

@@ -1,0 +1,1 @@
+"""Text layout as pure functions: snapshots in, lines of inked spans out. No widgets, no clock, no terminal."""

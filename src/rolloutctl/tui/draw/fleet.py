@@ -1,0 +1,154 @@
+"""Rows of the fleet: one per rollout, columns that fit the width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
+from rolloutctl.model.state import Status
+from rolloutctl.model.verdict import State
+from rolloutctl.plan.model import Plan
+from rolloutctl.tui.draw import marks
+from rolloutctl.tui.draw.ink import Ink, Line, clip, line, span
+from rolloutctl.tui.draw.numbers import NOTHING, share
+from rolloutctl.tui.draw.spark import bar
+from rolloutctl.tui.draw.when import When
+from rolloutctl.units import show_age
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    key: str
+    title: str
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    key: str
+    cells: tuple[Line, ...]
+
+
+def columns(cells: int) -> tuple[Column, ...]:
+    """Columns for a table `cells` wide, without its borders; each costs its width and two of padding."""
+    fixed = [
+        Column("state", "", 1),
+        Column("phase", "phase", 14),
+        Column("cohort", "cohort", 9),
+        Column("verdict", "verdict", 16),
+    ]
+    if cells >= 96:
+        fixed += [Column("criteria", "criteria", 11), Column("bake", "bake", 15)]
+    room = cells - sum(column.width + 2 for column in fixed) - 4
+    name = max(12, min(30, room // 2))
+    after = max(12, room - name)
+    return (fixed[0], Column("rollout", "rollout", name), *fixed[1:], Column("next", "next", after))
+
+
+def row(rollout: RolloutSnapshot, shown: tuple[Column, ...], when: When) -> Row:
+    mark = marks.of_rollout(rollout)
+    drawn = {
+        "state": lambda: line(span(mark.glyph, mark.ink)),
+        "rollout": lambda: _name(rollout),
+        "phase": lambda: _phase(rollout),
+        "cohort": lambda: line(span(cohort_words(rollout.plan, rollout.state.phase), Ink.PLAIN)),
+        "verdict": lambda: line(span(mark.word, mark.ink)),
+        "criteria": lambda: _tally(rollout),
+        "bake": lambda: _bake(rollout),
+        "next": lambda: _next(rollout, when),
+    }
+    return Row(rollout.id, tuple(clip(drawn[column.key](), column.width) for column in shown))
+
+
+def _name(rollout: RolloutSnapshot) -> Line:
+    attempt = span(f"#{rollout.state.attempt}", Ink.DIM if rollout.state.attempt == 1 else Ink.WARN)
+    return line(rollout.state.plan, attempt)
+
+
+def _phase(rollout: RolloutSnapshot) -> Line:
+    state, phases = rollout.state, rollout.plan.phases
+    if state.status.final:
+        return line(span("ended", Ink.DIM))
+    index = state.entering if state.phase < 0 else state.phase
+    arrow = span("→", Ink.DIM) if state.phase < 0 else ""
+    return line(arrow, span(f"{index + 1}/{len(phases)} ", Ink.DIM), phases[index].name)
+
+
+def cohort_words(plan: Plan, index: int) -> str:
+    """Who is served in a phase: `off`, `shadow`, `employees`, `25 %`."""
+    if index < 0:
+        return "off"
+    spec = plan.phases[index].cohort
+    if spec.shadow:
+        return "shadow"
+    if spec.percent:
+        return share(spec.percent)
+    return ", ".join(spec.audiences)
+
+
+def tally(rollout: RolloutSnapshot) -> tuple[int, int, int, int]:
+    """How many criteria pass, are pending, lack evidence, are in breach or blamed on one host."""
+    states = [verdict.state for verdict in rollout.verdicts]
+    passing = sum(state is State.PASS for state in states)
+    pending = sum(state is State.PENDING for state in states)
+    missing = sum(state.missing_evidence for state in states)
+    return passing, pending, missing, len(states) - passing - pending - missing
+
+
+def _tally(rollout: RolloutSnapshot) -> Line:
+    if not rollout.verdicts:
+        return line(span(NOTHING, Ink.DIM))
+    passing, pending, missing, broken = tally(rollout)
+    parts = [span(f"{passing}✔ ", Ink.GOOD if passing else Ink.DIM), span(f"{pending}◷ ", Ink.WAIT if pending else Ink.DIM)]
+    if missing and broken:
+        parts = parts[:1]
+    if missing:
+        parts.append(span(f"{missing}∅ ", Ink.WARN))
+    if broken or not missing:
+        parts.append(span(f"{broken}✖", Ink.BAD if broken else Ink.DIM))
+    return tuple(parts)
+
+
+def _bake(rollout: RolloutSnapshot) -> Line:
+    total = rollout.bake.total_seconds()
+    if rollout.state.status.final or rollout.state.run is None or total <= 0:
+        return line(span(NOTHING, Ink.DIM))
+    part = min(1.0, rollout.baked.total_seconds() / total)
+    words = "done" if part >= 1 else f"{int(part * 100):2d} %"
+    ink = Ink.WARN if rollout.state.held else Ink.GOOD if part >= 1 else Ink.WAIT
+    return line(span(bar(part, 8), ink), f" {words}")
+
+
+def _next(rollout: RolloutSnapshot, when: When) -> Line:
+    if marks.unattended(rollout):
+        since = f" {show_age(when.seconds_since(rollout.driver.since))}" if rollout.driver.since is not None else ""
+        return line(span(f"⚠ UNATTENDED{since}", Ink.CAUTION))
+    countdown = rollout.state.countdown
+    if countdown is not None and not rollout.state.status.final and rollout.state.status is not Status.ROLLING_BACK:
+        left = when.left(countdown.fires_at)
+        return line(span(f"rolls back in {left}" if left != "0s" else "rollback is due", Ink.BAD))
+    return line(span(rollout.next, Ink.DIM if rollout.state.status.final else Ink.PLAIN))
+
+
+def matches(rollout: RolloutSnapshot, wanted: str) -> bool:
+    """Every word of the filter stands in what the row says."""
+    mark = marks.of_rollout(rollout)
+    parts = (rollout.id, rollout.plan.shown, rollout.plan.owner, rollout.plan.flag.environment, mark.word, rollout.next)
+    text = " ".join((*parts, *(phase.name for phase in rollout.plan.phases[: rollout.state.phase + 1][-1:]))).lower()
+    return all(word in text for word in wanted.lower().split())
+
+
+def title(fleet: FleetSnapshot, shown: int, wanted: str) -> str:
+    total = len(fleet.rollouts)
+    return f"rollouts {shown}/{total} · filter {wanted}" if wanted else f"rollouts {total}"
+
+
+TEACHES: tuple[Line, ...] = (
+    line(span("No rollouts yet.", Ink.STRONG)),
+    line(),
+    line("Start one from a plan:      ", span("rolloutctl start PLAN.toml", Ink.KEY)),
+    line("Write a plan to begin with: ", span("rolloutctl schema plan", Ink.KEY), span("  describes every key", Ink.DIM)),
+    line("Try it without any server:  ", span("rolloutctl demo", Ink.KEY)),
+    line(),
+    line(span("A rollout that is started anywhere on this journal appears here by itself.", Ink.DIM)),
+)

@@ -1,0 +1,100 @@
+"""Amounts as people read them: three digits that mean something, always with the unit."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from fractions import Fraction
+
+from rolloutctl.plan.model import RatioCriterion, ValueCriterion
+from rolloutctl.units import Margin
+
+Judged = RatioCriterion | ValueCriterion
+NOTHING = "—"
+
+
+def digits(value: float) -> str:
+    """`1,204`, `612`, `4.91`, `0.41`, `0.0032`, `2.1e-06`."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("∞" if value > 0 else "−∞")
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size >= 1e9 or size < 1e-4:
+        shown = f"{value:.1e}"
+    elif size >= 1000:
+        shown = f"{value:,.0f}"
+    elif size >= 0.1:
+        places = 0 if size >= 100 else 1 if size >= 10 else 2
+        shown = _short(f"{value:.{places}f}")
+    else:
+        shown = _short(f"{value:.{1 - math.floor(math.log10(size))}f}")
+    return shown.replace("-", "−", 1) if value < 0 else shown
+
+
+def _short(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def percent(share: float) -> str:
+    return f"{digits(share * 100)} %"
+
+
+def count(number: int) -> str:
+    """`950`, `1.9k`, `61k`, `2.4M`."""
+    for size, letter in ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")):
+        if number >= size:
+            scaled = number / size
+            return f"{scaled:.1f}{letter}" if scaled < 10 else f"{scaled:.0f}{letter}"
+    return str(number)
+
+
+def unit_of(criterion: Judged | None) -> str:
+    if isinstance(criterion, RatioCriterion):
+        return "%"
+    return criterion.unit if criterion is not None else ""
+
+
+def scale_of(criterion: Judged | None) -> float:
+    """From the criterion's number to the shown one: ratios are shares, shown in percent."""
+    return 100.0 if isinstance(criterion, RatioCriterion) else 1.0
+
+
+def amount(value: float | None, criterion: Judged | None) -> str:
+    if value is None:
+        return NOTHING
+    unit = unit_of(criterion)
+    return digits(value * scale_of(criterion)) + (f" {unit}" if unit else "")
+
+
+def bounds(criterion: Judged | None) -> str:
+    """`≤ 800 ms`, `≤ +20 % of baseline` without the words: `≤ +20 %`, `0.1 … 0.9`."""
+    if criterion is None:
+        return NOTHING
+    parts: list[str] = []
+    if criterion.max is not None and criterion.min is not None:
+        parts.append(f"{_exact(criterion.min, criterion)} … {amount(float(criterion.max), criterion)}")
+    elif criterion.max is not None:
+        parts.append(f"≤ {amount(float(criterion.max), criterion)}")
+    elif criterion.min is not None:
+        parts.append(f"≥ {amount(float(criterion.min), criterion)}")
+    if criterion.tolerate is not None:
+        parts.append(_tolerated(criterion.tolerate, criterion))
+    return ", ".join(parts)
+
+
+def _exact(value: Decimal, criterion: Judged) -> str:
+    return digits(float(value) * scale_of(criterion))
+
+
+def _tolerated(margin: Margin, criterion: Judged) -> str:
+    sign, relation = ("+", "≤") if criterion.better == "lower" else ("−", "≥")
+    if margin.relative:
+        return f"{relation} {sign}{digits(float(margin.amount * 100))} %"
+    if isinstance(criterion, RatioCriterion):
+        return f"{relation} {sign}{digits(float(margin.amount * 100))} points"
+    return f"{relation} {sign}{digits(float(margin.amount))}" + (f" {criterion.unit}" if criterion.unit else "")
+
+
+def share(value: Fraction) -> str:
+    return f"{digits(float(value))} %"

@@ -1,0 +1,47 @@
+"""Snapshots from the engine's thread to the screen: newest wins, and the engine never waits.
+
+`_arrived` runs on the engine's thread; it stores and knocks, nothing else. However many snapshots come, at most one
+knock is outstanding.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from rolloutctl.engine.handle import EngineHandle
+from rolloutctl.engine.snapshot import FleetSnapshot
+
+
+class Feed:
+    def __init__(self, engine: EngineHandle, knock: Callable[[], None]) -> None:
+        self._engine = engine
+        self._knock = knock
+        self._lock = threading.Lock()
+        self._newest: FleetSnapshot | None = None
+        self._knocked = False
+        self._stop: Callable[[], None] | None = None
+
+    def start(self) -> FleetSnapshot:
+        """Subscribe; returns what is known already."""
+        self._stop = self._engine.subscribe(self._arrived)
+        return self._engine.snapshot()
+
+    def stop(self) -> None:
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
+
+    def take(self) -> FleetSnapshot | None:
+        """The newest one since the last time, on the screen's thread."""
+        with self._lock:
+            newest, self._newest, self._knocked = self._newest, None, False
+        return newest
+
+    def _arrived(self, snapshot: FleetSnapshot) -> None:
+        with self._lock:
+            self._newest = snapshot
+            if self._knocked:
+                return
+            self._knocked = True
+        self._knock()

@@ -1,0 +1,128 @@
+"""Themes, and the one table that turns an ink into a style in each of them.
+
+Healthy is blue in the deuteranopia theme. Loud inks are reversed, so that they stay loud without any colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.style import Style
+from rich.text import Text
+from textual.theme import Theme as TextualTheme
+
+from rolloutctl.config import Theme
+from rolloutctl.tui.draw.ink import Ink, Line
+
+Palette = Mapping[Ink, Style]
+
+NAMES: Mapping[Theme, str] = {
+    Theme.DARK: "rolloutctl-dark",
+    Theme.LIGHT: "rolloutctl-light",
+    Theme.DEUTERANOPIA: "rolloutctl-deuteranopia",
+    Theme.ANSI_DARK: "ansi-dark",
+    Theme.ANSI_LIGHT: "ansi-light",
+}
+
+
+def _palette(good: str, bad: str, warn: str, wait: str, accent: str, dim: str, canary: str, baseline: str) -> Palette:
+    styles = {
+        Ink.PLAIN: "",
+        Ink.DIM: dim,
+        Ink.STRONG: "bold",
+        Ink.GOOD: good,
+        Ink.BAD: f"bold {bad}",
+        Ink.WARN: warn,
+        Ink.WAIT: wait,
+        Ink.ACCENT: accent,
+        Ink.KEY: f"bold {accent}",
+        Ink.ALARM: f"bold reverse {bad}",
+        Ink.CAUTION: f"bold reverse {warn}",
+        Ink.CANARY: f"bold {canary}",
+        Ink.BASELINE: baseline,
+        Ink.BOUND: warn,
+    }
+    return {ink: Style.parse(text) if text else Style.null() for ink, text in styles.items()}
+
+
+_PALETTES: Mapping[str, Palette] = {
+    "rolloutctl-dark": _palette("#6fd08c", "#ff7b72", "#e3b341", "#79c0ff", "#a5c8ff", "#8b949e", "#f2cc8f", "#8fa3b8"),
+    "rolloutctl-light": _palette("#1a7f37", "#b3261e", "#8a5300", "#0a58a8", "#0b4fa0", "#5b6470", "#8a3b00", "#4f6275"),
+    "rolloutctl-deuteranopia": _palette("#58a6ff", "#ff9f40", "#f0e442", "#c3b8ff", "#9ad1ff", "#8b949e", "#ffcf8f", "#8fa3b8"),
+    "ansi-dark": _palette("green", "red", "yellow", "cyan", "bright_cyan", "bright_black", "bright_yellow", "bright_blue"),
+    "ansi-light": _palette("green", "red", "magenta", "blue", "blue", "bright_black", "magenta", "blue"),
+}
+
+THEMES: tuple[TextualTheme, ...] = (
+    TextualTheme(
+        name="rolloutctl-dark",
+        primary="#5b8dd6",
+        secondary="#8fa3b8",
+        accent="#a5c8ff",
+        foreground="#d7dde5",
+        background="#0f1419",
+        surface="#151b23",
+        panel="#1f2833",
+        success="#6fd08c",
+        warning="#e3b341",
+        error="#ff7b72",
+        dark=True,
+    ),
+    TextualTheme(
+        name="rolloutctl-light",
+        primary="#2f6fbf",
+        secondary="#4f6275",
+        accent="#0b4fa0",
+        foreground="#1c2128",
+        background="#fbfbf9",
+        surface="#f3f3ef",
+        panel="#e4e6e3",
+        success="#1a7f37",
+        warning="#8a5300",
+        error="#b3261e",
+        dark=False,
+    ),
+    TextualTheme(
+        name="rolloutctl-deuteranopia",
+        primary="#4f8fe0",
+        secondary="#8fa3b8",
+        accent="#9ad1ff",
+        foreground="#dfe3e8",
+        background="#101318",
+        surface="#161b22",
+        panel="#20262f",
+        success="#58a6ff",
+        warning="#f0e442",
+        error="#ff9f40",
+        dark=True,
+    ),
+)
+
+_ASCII = str.maketrans(
+    {
+        **dict(zip("✔✖⚠◷∅?○•□●‖", "+x!~0?o*-*|", strict=True)),
+        **dict(zip("▁▂▃▄▅▆▇█", "__.-=+*#", strict=True)),
+        **dict(zip("▰▱╌─│┤└…·—−→≤≥▸↵∞", "#---|++..--><>><*", strict=True)),
+        **{chr(0x2800 + bits): ("*" if bits else " ") for bits in range(256)},
+    }
+)
+
+
+def palette_of(name: str, *, dark: bool) -> Palette:
+    return _PALETTES.get(name) or _PALETTES["rolloutctl-dark" if dark else "rolloutctl-light"]
+
+
+def ascii_only(text: str) -> str:
+    """The same text, cell for cell, for a terminal that cannot show more."""
+    return text.translate(_ASCII).encode("ascii", "replace").decode()
+
+
+def paint(lines: Sequence[Line], palette: Palette, *, unicode: bool) -> Text:
+    """Lines as one rich Text; markup in them stays literal."""
+    text = Text(no_wrap=True, end="")
+    for index, drawn in enumerate(lines):
+        if index:
+            text.append("\n")
+        for part in drawn:
+            text.append(part.text if unicode else ascii_only(part.text), palette[part.ink])
+    return text

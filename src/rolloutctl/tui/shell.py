@@ -1,0 +1,131 @@
+"""What every screen and dialog may use of the app: newest snapshot, time, paint, the lasting line, the engine.
+
+Screens import this, the app imports screens: so that neither needs to know the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from datetime import datetime, tzinfo
+from time import monotonic
+from typing import Protocol, TypeVar, runtime_checkable
+
+from rich.text import Text
+from textual.app import App
+
+from rolloutctl.engine.handle import EngineHandle
+from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
+from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span
+from rolloutctl.tui.draw.when import When
+from rolloutctl.tui.feed import Feed
+from rolloutctl.tui.palette import Palette, paint, palette_of
+
+FASTEST_REDRAW_S = 0.1
+"""A flood of snapshots is drawn this often at most; keys are handled in between."""
+T = TypeVar("T")
+
+
+@runtime_checkable
+class Redrawn(Protocol):
+    """A screen that draws itself from the shell's newest snapshot."""
+
+    def redraw(self) -> None: ...
+
+
+class Shell(App[int]):
+    """The part of the app that has no screens."""
+
+    def __init__(
+        self,
+        engine: EngineHandle,
+        *,
+        now: Callable[[], datetime],
+        zone: tzinfo | None,
+        unicode: bool,
+        ansi_color: bool | None,
+    ) -> None:
+        super().__init__(ansi_color=ansi_color)
+        self.engine = engine
+        self.fleet: FleetSnapshot | None = None
+        self.said: Line = EMPTY
+        """The lasting line: stays until another replaces it or esc clears it."""
+        self.unicode = unicode
+        self._now = now
+        self._zone = zone
+        self._drawn_at = 0.0
+        self._feed = Feed(engine, self._knock)
+
+    # -- snapshots ---------------------------------------------------------------------------------------------------
+
+    def start_feed(self) -> None:
+        self.fleet = self._feed.start()
+
+    def stop_feed(self) -> None:
+        self._feed.stop()
+
+    def _knock(self) -> None:
+        # On the engine's thread. The loop may close between the check and the call: then nobody looks any more.
+        with contextlib.suppress(RuntimeError):
+            self.call_later(self._arrived)
+
+    def _arrived(self) -> None:
+        wait = self._drawn_at + FASTEST_REDRAW_S - monotonic()
+        if wait > 0:
+            self.set_timer(wait, self._take)
+        else:
+            self._take()
+
+    def _take(self) -> None:
+        newest = self._feed.take()
+        if newest is not None:
+            self.fleet = newest
+            self._drawn_at = monotonic()
+            self.redraw_all()
+
+    def redraw_all(self) -> None:
+        """Every screen of the stack: those below a dialog are seen, too."""
+        for screen in self.screen_stack:
+            if isinstance(screen, Redrawn) and screen.is_mounted:
+                screen.redraw()
+
+    def rollout(self, rollout_id: str | None) -> RolloutSnapshot | None:
+        if self.fleet is None or rollout_id is None:
+            return None
+        return next((rollout for rollout in self.fleet.rollouts if rollout.id == rollout_id), None)
+
+    # -- time and paint ------------------------------------------------------------------------------------------------
+
+    def when(self) -> When:
+        return When(self._now(), self._zone)
+
+    @property
+    def inks(self) -> Palette:
+        return palette_of(self.theme, dark=self.current_theme.dark)
+
+    def paint(self, lines: Sequence[Line]) -> Text:
+        return paint(lines, self.inks, unicode=self.unicode)
+
+    # -- talk ----------------------------------------------------------------------------------------------------------
+
+    def say(self, text: str | Line, ink: Ink = Ink.WARN) -> None:
+        self.said = line(span(text, ink)) if isinstance(text, str) else text
+        self.redraw_all()
+
+    def hush(self) -> bool:
+        """Clear the lasting line; False when there was none."""
+        had = bool(self.said)
+        self.said = EMPTY
+        if had:
+            self.redraw_all()
+        return had
+
+    def land(self, future: Future[T], then: Callable[[Future[T]], None]) -> None:
+        """Call `then(future)` on the screen's thread once it is done; never blocks."""
+
+        def done(finished: Future[T]) -> None:
+            with contextlib.suppress(RuntimeError):
+                self.call_later(then, finished)
+
+        future.add_done_callback(done)

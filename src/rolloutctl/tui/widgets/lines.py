@@ -1,0 +1,28 @@
+"""Inked lines in a widget; unchanged lines cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from textual.widgets import Static
+
+from rolloutctl.tui.draw.ink import Line
+from rolloutctl.tui.shell import Shell
+
+
+class Lines(Static):
+    """`show` replaces the content; nothing is parsed as markup."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__("", id=id, classes=classes, markup=False)
+        self._shown: tuple[str, tuple[Line, ...]] | None = None
+
+    def show(self, lines: Sequence[Line]) -> None:
+        shell = cast("Shell", self.app)
+        wanted = (shell.theme, tuple(lines))
+        if wanted == self._shown:
+            return
+        self._shown = wanted
+        self.display = bool(lines)
+        self.update(shell.paint(lines))

@@ -1,0 +1,53 @@
+"""The plot on Textual's Line API: laid out once per change of data or size, then only strips are handed out."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from rich.segment import Segment
+from textual.content import Content
+from textual.strip import Strip
+from textual.widget import Widget
+
+from rolloutctl.tui.draw.ink import Line
+from rolloutctl.tui.draw.plot import Curves, legend, plot
+from rolloutctl.tui.draw.when import When
+from rolloutctl.tui.palette import ascii_only
+from rolloutctl.tui.shell import Shell
+
+
+class Plot(Widget, can_focus=True):
+    ALLOW_MAXIMIZE = True
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._curves = Curves()
+        self._when: When | None = None
+        self._laid_out: tuple[object, tuple[Line, ...]] = (None, ())
+
+    def show(self, curves: Curves, title: str, when: When) -> None:
+        self._when = when
+        self.border_title = Content(title)
+        if curves != self._curves:
+            self._curves = curves
+            self.refresh()
+
+    def _lines(self) -> tuple[Line, ...]:
+        width, height = self.size
+        key = (self._curves, width, height)
+        if self._laid_out[0] != key and self._when is not None:
+            drawn: tuple[Line, ...] = plot(self._curves, width, max(0, height - 1), self._when)
+            head = legend(self._curves)
+            self._laid_out = (key, (head, *drawn) if head else drawn)
+        return self._laid_out[1]
+
+    def render_line(self, y: int) -> Strip:
+        shell = cast("Shell", self.app)
+        base = self.rich_style
+        lines = self._lines()
+        if y >= len(lines):
+            return Strip.blank(self.size.width, base)
+        segments = [
+            Segment(part.text if shell.unicode else ascii_only(part.text), base + shell.inks[part.ink]) for part in lines[y]
+        ]
+        return Strip(segments).adjust_cell_length(self.size.width, base)
