@@ -10,8 +10,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
 
+from rolloutctl.constraints import Matching
 from rolloutctl.units import Duration
 
 
@@ -19,39 +20,52 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
 
 
+Nonempty = Annotated[str, Field(min_length=1)]
+Switch = Annotated[bool, Strict()]
+"""true or false, and nothing that could be taken for one."""
+
+
 class FromEnv(Model):
-    env: Annotated[str, Field(min_length=1)]
+    env: Nonempty
     """Name of the environment variable."""
 
 
 class FromFile(Model):
-    file: Annotated[str, Field(min_length=1)]
+    file: Nonempty
     """Path; surrounding white space is dropped."""
 
 
 class FromCommand(Model):
-    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    command: Annotated[tuple[Nonempty, ...], Field(min_length=1)]
     """Program and arguments; its standard output is the secret."""
 
 
+_HOW = '{ env = "NAME" }, { file = "PATH" } or { command = ["PROGRAM", "ARGUMENT"] }'
+_READ_FROM: dict[str, tuple[type[Model], str]] = {
+    "env": (FromEnv, "env must be the name of an environment variable in quotes"),
+    "file": (FromFile, "file must be a path in quotes"),
+    "command": (FromCommand, 'command must be a list of a program and its arguments, such as ["pass", "show", "unleash"]'),
+}
+
+
 def _no_inline(value: Any) -> Any:
-    if isinstance(value, str):
-        msg = 'a secret must not stand in the file; write { env = "NAME" }, { file = "PATH" } or { command = ["…"] }'
-        raise ValueError(msg)
-    if isinstance(value, dict):
-        keys = sorted(value)
-        if keys == ["env"]:
-            return FromEnv.model_validate(value)
-        if keys == ["file"]:
-            return FromFile.model_validate(value)
-        if keys == ["command"]:
-            return FromCommand.model_validate(value)
-        msg = 'a secret comes from one of { env = "NAME" }, { file = "PATH" }, { command = ["…"] }'
-        raise ValueError(msg)
-    return value
+    if isinstance(value, Model):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError(f"a secret must not stand in the file; write {_HOW}")
+    if set(value) == {"keyring"}:
+        raise ValueError(f"reading a secret from the keyring is not supported by this version; write {_HOW}")
+    if len(value) != 1 or not set(value) <= set(_READ_FROM):
+        raise ValueError(f"a secret comes from exactly one place; write {_HOW}")
+    kind, wanted = _READ_FROM[next(iter(value))]
+    try:
+        return kind.model_validate(value)
+    except ValidationError:
+        raise ValueError(wanted) from None
 
 
 Secret = Annotated[FromEnv | FromFile | FromCommand, BeforeValidator(_no_inline)]
+"""Where to read a secret: it never stands in the file itself."""
 
 
 class NoAuth(Model):
@@ -90,7 +104,14 @@ class Tls(Model):
     """Client key file."""
 
 
-Url = Annotated[str, Field(pattern=r"^https?://[^\s@]+$")]
+Url = Annotated[
+    str,
+    Matching(
+        r"https?://[^\s/?#@]+(/[^\s?#@]*)?",
+        "a URL; it begins with http:// or https:// and holds no credentials and no query",
+        secret=True,
+    ),
+]
 """http or https, without credentials in it."""
 
 
@@ -111,7 +132,7 @@ class PrometheusSource(Model):
     """For one query's answer."""
     connect_timeout: Duration = Field(default="2s", validate_default=True)
     """For the connection."""
-    max_series: Annotated[int, Field(ge=1)] = 2000
+    max_series: Annotated[int, Strict(), Field(ge=1)] = 2000
     """A query that returns more is refused as AMBIGUOUS rather than judged slowly."""
 
 
@@ -175,7 +196,7 @@ class Write(StrEnum):
 class Environment(Model):
     """One environment of the flag provider."""
 
-    production: bool = False
+    production: Switch = False
     """Real users are here."""
     write: Write = Write.OPERATOR
     """Who may change anything here: nobody | operator | approver. A rollback needs no more than operator."""
@@ -184,9 +205,9 @@ class Environment(Model):
 class JournalConfig(Model):
     """Where the journal is."""
 
-    url: str = ""
+    url: Annotated[str, Matching(r"(sqlite:///[^\x00-\x1f]+)?", 'the URL of a journal; write "sqlite:///PATH"')] = ""
     """`sqlite:///PATH`; default: rolloutctl/journal.db under the XDG state folder."""
-    mode: Annotated[str, Field(pattern=r"^0[0-7]{3}$")] = "0600"
+    mode: Annotated[str, Matching(r"0[0-7]{3}", 'a file mode; write it in quotes with a leading zero, such as "0600"')] = "0600"
     """File mode of a new database."""
     lease: Duration = Field(default="30s", validate_default=True)
     """A driver that is silent for longer has lost its rollouts."""

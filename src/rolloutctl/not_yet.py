@@ -52,7 +52,14 @@ class Refusal:
     remedy: str
 
 
-def refusals(data: object, table: Sequence[NotYet]) -> Iterator[Refusal]:
+def refusals(data: object, table: Sequence[NotYet]) -> tuple[Refusal, ...]:
+    """What the document asks for in vain; nothing is said twice about what a refused table holds."""
+    found = tuple(_refusals(data, table))
+    whole = [r.covers for r in found if r.covers != r.key]
+    return tuple(r for r in found if r.covers != r.key or not any(r.key[: len(covers)] == covers for covers in whole))
+
+
+def _refusals(data: object, table: Sequence[NotYet]) -> Iterator[Refusal]:
     for entry in table:
         for key, value, present in _matches(data, entry.key, ()):
             if present == entry.absent or (present and not entry.when(value)):
@@ -82,9 +89,17 @@ _TYPES = ("latency", "alert", "http")
 _DROP = "Leave it out."
 
 PLAN: tuple[NotYet, ...] = (
-    NotYet(("rollback", "runbook"), "runbooks are", "Leave it out: a rollback turns the flag off (or restores the snapshot) and verifies."),
+    NotYet(
+        ("rollback", "runbook"),
+        "runbooks are",
+        "Leave it out: a rollback turns the flag off (or restores the snapshot) and verifies.",
+    ),
     NotYet(("rollback", "params"), "parameters of a runbook are", _DROP),
-    NotYet(("rollback", "capacity"), "the capacity check before a rollback is", "Leave it out and look at the baseline's capacity yourself."),
+    NotYet(
+        ("rollback", "capacity"),
+        "the capacity check before a rollback is",
+        "Leave it out and look at the baseline's capacity yourself.",
+    ),
     NotYet(("judge", "alpha"), "the error rate of statistical tests is", 'Leave it out: test = "threshold" has none.'),
     NotYet(("judge", "beta"), "the error rate of statistical tests is", 'Leave it out: test = "threshold" has none.'),
     NotYet(("metrics", "history"), "calibration from history is", _DROP),
@@ -100,18 +115,26 @@ PLAN: tuple[NotYet, ...] = (
     ),
     NotYet(
         ("criteria", "*", "test"),
-        "a criterion without test = \"threshold\" is judged by a statistical test, which is",
+        'a criterion without test = "threshold" is judged by a statistical test, which is',
         'Declare test = "threshold" with max, min or tolerate.',
         absent=True,
     ),
     NotYet(
         ("criteria", "*", "test"),
-        "any test but \"threshold\" is",
+        'any test but "threshold" is',
         'Declare test = "threshold" with max, min or tolerate.',
         when=_text_but("threshold"),
     ),
-    NotYet(("criteria", "*", "reject"), "`reject`, which belongs to the statistical tests, is", "Leave it out: max, min or tolerate is the bound."),
-    NotYet(("criteria", "*", "slack"), "`slack`, which belongs to the statistical tests, is", "Leave it out: max, min or tolerate is the bound."),
+    NotYet(
+        ("criteria", "*", "reject"),
+        "`reject`, which belongs to the statistical tests, is",
+        "Leave it out: max, min or tolerate is the bound.",
+    ),
+    NotYet(
+        ("criteria", "*", "slack"),
+        "`slack`, which belongs to the statistical tests, is",
+        "Leave it out: max, min or tolerate is the bound.",
+    ),
     NotYet(
         ("criteria", "*", "versus"),
         "a comparison with the time before the start is",
@@ -124,7 +147,11 @@ CONFIG: tuple[NotYet, ...] = (
     NotYet(("adapters",), "an adapter, which only runbooks use, is", _DROP),
     NotYet(("channels",), "a channel for notifications is", "Leave it out and follow `rolloutctl watch`."),
     NotYet(("environments", "*", "rehearsal"), "rehearsing a rollback is", _DROP),
-    NotYet(("environments", "*", "overrides"), "overriding settings in one environment is", "Give the other server a source or provider of its own."),
+    NotYet(
+        ("environments", "*", "overrides"),
+        "overriding settings in one environment is",
+        "Give the other server a source or provider of its own.",
+    ),
     NotYet(("journal", "url"), "a journal in PostgreSQL is", 'Write url = "sqlite:///PATH".', when=_postgresql),
     NotYet(("operators", "*", "ssh_key"), "signing approvals with a key is", _DROP),
     NotYet(
@@ -135,8 +162,16 @@ CONFIG: tuple[NotYet, ...] = (
         covers=1,
     ),
     NotYet(("sources", "*", "alertmanager"), "asking an Alertmanager is", _DROP),
-    NotYet(("providers", "*", "type"), "this type of provider is", 'This version knows type = "unleash".', when=_text_but("unleash"), covers=1),
+    NotYet(
+        ("providers", "*", "type"),
+        "this type of provider is",
+        'This version knows type = "unleash".',
+        when=_text_but("unleash"),
+        covers=1,
+    ),
     NotYet(("providers", "*", "budget"), "a budget of requests is", _DROP),
-    NotYet(("*", "*", "auth", "type"), "this type of auth is", "Use token, bearer, basic or none.", when=_one_of("header"), covers=1),
+    NotYet(
+        ("*", "*", "auth", "type"), "this type of auth is", "Use token, bearer, basic or none.", when=_one_of("header"), covers=1
+    ),
     NotYet(("ui", "keys"), "binding keys anew is", "Leave it out; `?` on the screen lists the keys."),
 )

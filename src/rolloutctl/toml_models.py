@@ -64,6 +64,11 @@ def keys_at(annotation: object, data: object, key: Key) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for model in models_at(annotation, data, key) for name in model.model_fields))
 
 
+def tags_at(annotation: object, data: object, key: Key) -> tuple[str, ...]:
+    """The values of `type` among which the table at `key` has to choose."""
+    return tuple(str(tag) for model in models_at(annotation, data, key) for tag in _tags(model))
+
+
 def meaning(annotation: object, data: object, key: Key) -> str:
     """What the key is for: the docstring of its field; empty where there is none."""
     if not key:

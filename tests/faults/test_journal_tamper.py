@@ -5,6 +5,7 @@ import json
 import random
 import sqlite3
 import zlib
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -294,7 +295,7 @@ def test_an_index_that_hides_an_event(path):
 def contents(path):
     journal = open_sqlite(path, 0o600, lambda: AT, read_only=True)
     try:
-        leases = [(journal.lease(stream).holder, journal.lease(stream).epoch) for stream in (STREAM, OTHER)]
+        leases = [(lease.holder, lease.epoch) for stream in (STREAM, OTHER) if (lease := journal.lease(stream))]
         return [list(journal.read()), list(journal.read(STREAM)), list(journal.read(OTHER)), list(journal.streams()), leases]
     finally:
         journal.close()
@@ -312,13 +313,15 @@ def test_a_bit_flipped_anywhere_in_the_file(path):
         path.write_bytes(damaged)
         try:
             findings = found(path)
-        except (JournalCorrupt, JournalUnreachable) as error:
-            assert error.remedy
+        except (JournalCorrupt, JournalUnreachable):
             outcomes["refused"] += 1
             continue
-        if findings:
-            outcomes["found"] += 1
-        else:
+        if not findings:
             assert contents(path) == right, f"byte {at} changes what is read and is not found"
-            outcomes["harmless"] += 1
+        outcomes["found" if findings else "harmless"] += 1
+        # Whoever goes on without verifying gets a sentence or an answer, never anything else.
+        with suppress(JournalCorrupt, JournalUnreachable), closing(open_sqlite(path, 0o600, lambda: AT)) as journal:
+            contents(path)
+            held = journal.take_lease(STREAM, "next", 60, ANA, force=True)
+            journal.append_held(held, FlagFailed(intent=1, at=AT), ANA)
     assert outcomes["found"] > 400, outcomes

@@ -53,7 +53,7 @@ def over(model: UnleashModel, *, client: bool = True) -> UnleashProvider:
     def answer(request: httpx.Request) -> httpx.Response:
         target = request.url.raw_path.decode()
         status, document = model.answer(request.method, target, request.headers.get("authorization", ""), request.content)
-        return httpx.Response(status, content=b"" if document == "" else json.dumps(document).encode())
+        return httpx.Response(status, stream=httpx.ByteStream(b"" if document == "" else json.dumps(document).encode()))
 
     transport = httpx.MockTransport(answer)
     return UnleashProvider(settings(client=client), read_secret, RealClock(), random=lambda: 0.0, transport=transport)

@@ -31,6 +31,7 @@ from servers.faults import (
     TruncatedJson,
     WrongState,
 )
+from servers.leftovers import clear_leftovers
 from servers.places import CHECKOUT, free_port
 from servers.process import ServerProcess, ServerStartError
 from servers.prometheus import PrometheusServer, running_prometheus
@@ -328,6 +329,31 @@ time.sleep(60)
             assert Path(f"/proc/{server}").exists()
             run.send_signal(end)
         eventually(lambda: not _is_alive(server), within_s=5)
+
+
+class TestLeftovers:
+    RUN = """
+        import subprocess, sys, time
+        from servers.places import work_folder
+        with work_folder("left") as folder:
+            frozen = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=folder)
+            print(folder, frozen.pid, flush=True)
+            time.sleep(60)
+    """
+
+    def test_what_a_killed_run_left_is_cleared_and_what_is_in_use_is_not(self, tmp_path: Path) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "tests"), "TMPDIR": str(tmp_path)}
+        command = [sys.executable, "-c", textwrap.dedent(self.RUN)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as run:
+            assert run.stdout is not None
+            folder, pid = run.stdout.readline().split()
+            clear_leftovers(tmp_path, "")
+            assert Path(folder).exists()
+            assert _is_alive(int(pid))
+            run.kill()
+        clear_leftovers(tmp_path, "")
+        assert not Path(folder).exists()
+        eventually(lambda: not _is_alive(int(pid)), within_s=5)
 
 
 class TestRequireServices:

@@ -15,6 +15,11 @@ from rolloutctl.model.events import FlagFailed, NoteAdded
 from rolloutctl.ports import Author
 
 
+def say(what):
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
 def main(path, name, many, stream=""):
     journal = open_sqlite(Path(path), 0o600, lambda: datetime.now(UTC))
     author = Author(name, "host")
@@ -26,10 +31,10 @@ def main(path, name, many, stream=""):
             try:
                 event = journal.append_held(lease, FlagFailed(intent=n, at=datetime.now(UTC)), author)
             except LeaseLost as lost:
-                print(f"LOST {lost}", flush=True)
+                say(f"LOST {lost}")
                 break
             time.sleep(0.02)
-        print(event.seq, flush=True)
+        say(event.seq)
     journal.close()
 
 

@@ -89,8 +89,15 @@ class World:
         return self.add(name, times, values, **labels)
 
     def gauge(
-        self, name: str, of: float | Callable[[float], float], until: float, *, since: float = -600, every: float = STEP,
-        offset: float = 3.0, **labels: str,
+        self,
+        name: str,
+        of: float | Callable[[float], float],
+        until: float,
+        *,
+        since: float = -600,
+        every: float = STEP,
+        offset: float = 3.0,
+        **labels: str,
     ) -> World:
         times = [START + since + offset + i * every for i in range(int((until - since - offset) // every) + 1)]
         return self.add(name, times, [of(t - START) if callable(of) else of for t in times], **labels)

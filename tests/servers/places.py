@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from servers.leftovers import clear_leftovers, owned
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 CACHE_NAME = "rolloutctl-tests"
 
@@ -64,10 +66,12 @@ def _user_cache() -> Path:
 @contextlib.contextmanager
 def work_folder(purpose: str) -> Iterator[Path]:
     """A folder for one server's files, owned by the user it runs as; removed at the end."""
+    clear_leftovers(Path(tempfile.gettempdir()), f"{CACHE_NAME}-")
     folder = Path(tempfile.mkdtemp(prefix=f"{CACHE_NAME}-{purpose}-"))
     try:
-        give_to_server_user(folder)
-        yield folder
+        with owned(folder):
+            give_to_server_user(folder)
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

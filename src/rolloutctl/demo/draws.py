@@ -74,7 +74,8 @@ def _rare(rng: Random, trials: int, chance: float) -> int:
         return 0
     count, position = 0, 0
     while True:
-        position += int(math.log(1.0 - rng.random()) / scale) + 1
-        if position > trials:
+        jump = math.log(1.0 - rng.random()) / scale
+        if jump >= trials - position:
             return count
+        position += int(jump) + 1
         count += 1

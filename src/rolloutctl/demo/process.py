@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import IO, Final
 
 import httpx
@@ -42,17 +41,15 @@ def running_world(
     command += [f"--port={flags_port}", *(f"--scenario={each.value}" for each in scenarios)]
     if embedded_metrics:
         command.append("--embedded-metrics")
-    with tempfile.TemporaryDirectory(prefix="rolloutctl-demo-") as folder:
-        log = Path(folder) / "world.log"
-        with log.open("wb") as errors:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [*command, f"--work={Path(folder) / 'work'}"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                bufsize=0,
-                start_new_session=True,
-            )
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            bufsize=0,
+            start_new_session=True,
+        )
         with process:
             try:
                 yield _wait_ready(process, log)
@@ -60,13 +57,14 @@ def running_world(
                 _stop(process)
 
 
-def _wait_ready(process: "subprocess.Popen[bytes]", log: Path) -> WorldUrls:
+def _wait_ready(process: "subprocess.Popen[bytes]", log: IO[bytes]) -> WorldUrls:
     assert process.stdout is not None
     line = _read_line(process.stdout, READY_LIMIT_S)
     try:
         return WorldUrls.model_validate_json(line)
     except ValidationError:
-        tail = " / ".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:])
+        log.seek(0)
+        tail = " / ".join(log.read().decode(errors="replace").splitlines()[-_LOG_LINES:])
         raise Failed(f"the demo's world did not become ready within {READY_LIMIT_S:g} s: {tail or 'it said nothing'}") from None
 
 

@@ -48,7 +48,6 @@ class Options:
     port: int
     embedded: bool
     duration_s: float | None
-    work: Path | None
 
 
 def poll_interval_s(speed: float) -> float:
@@ -60,8 +59,7 @@ def poll_interval_s(speed: float) -> float:
 def world(options: Options, stopped: Callable[[], bool]) -> Iterator[WorldUrls]:
     """Run a world; everything has ended when the block has. Raises Failed."""
     with ExitStack() as stack:
-        work = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rolloutctl-demo-")))
-        work.mkdir(parents=True, exist_ok=True)
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rolloutctl-demo-")))
         population, tokens, store = Population(), Tokens.make(), new_store()
         services = [
             SimulatedService(SERVICES[each], population, options.speed, options.seed, _CLOCKS.monotonic())
@@ -183,12 +181,11 @@ def _options(arguments: Sequence[str]) -> Options:
     parser.add_argument("--port", type=int, default=0, help="of the flag server; default: any free one")
     parser.add_argument("--embedded-metrics", action="store_true", help="do not use the prometheus on PATH")
     parser.add_argument("--duration", type=float, help="end by itself after so many seconds")
-    parser.add_argument("--work", type=Path, help="folder for Prometheus' files; default: one that is removed at the end")
     found = parser.parse_args(arguments)
     if not 0 < found.speed <= MAX_SPEED:
         parser.error(f"--speed must be above 0 and at most {MAX_SPEED:g}")
     scenarios = tuple(dict.fromkeys(Scenario(each) for each in found.scenario or list(Scenario)))
-    return Options(scenarios, found.speed, found.seed, found.port, found.embedded_metrics, found.duration, found.work)
+    return Options(scenarios, found.speed, found.seed, found.port, found.embedded_metrics, found.duration)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +9,7 @@ from rolloutctl.engine.commands import Command, CommandKind, Reply
 from rolloutctl.engine.commit import request
 from rolloutctl.engine.emergency import emergency_off
 from rolloutctl.engine.record import RolloutRecord
+from rolloutctl.engine.waiting import wait_a_while
 from rolloutctl.engine.world import World
 from rolloutctl.errors import ExitCode, InvalidInput, JournalUnreachable, RolloutctlError
 from rolloutctl.model import events as ev
@@ -135,11 +134,10 @@ class Asker:
                 who = record.lease_seen.holder if record.lease_seen is not None else "nobody"
                 return Reply(
                     ExitCode.NOT_YET,
-                    f"The request is journalled as event {seq}, and {who}, who drives, has not answered in {ANSWER_WITHIN_S:.0f} s.",
+                    f"Journalled as event {seq}; {who}, who drives, has not answered in {ANSWER_WITHIN_S:.0f} s.",
                     seq=seq,
                 )
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(record.changed.wait(), min(left, 1.0))
+            await wait_a_while(record.changed, min(left, 1.0))
         decision = record.answers[seq]
         if decision.accepted:
             into = f" → {decision.phase}" if decision.phase else ""

@@ -17,6 +17,7 @@ from rolloutctl.engine.emergency import emergency_off
 from rolloutctl.engine.facts import facts_of
 from rolloutctl.engine.observations import Seen
 from rolloutctl.engine.record import RolloutRecord
+from rolloutctl.engine.waiting import wait_a_while
 from rolloutctl.engine.world import World
 from rolloutctl.errors import ExitCode, JournalUnreachable, LeaseLost, RolloutctlError, Unreachable
 from rolloutctl.model import events as ev
@@ -92,8 +93,7 @@ class Driver:
         seconds = _LONGEST_SLEEP_S
         if until is not None:
             seconds = min(seconds, max(0.0, (until - self._world.time.now()).total_seconds()))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._rollout.wake.wait(), max(seconds, _SHORTEST_SLEEP_S))
+        await wait_a_while(self._rollout.wake, max(seconds, _SHORTEST_SLEEP_S))
 
     async def _act(self, decision: do.Decision, lease: Lease) -> None:
         world, rollout = self._world, self._rollout

@@ -19,6 +19,7 @@ from rolloutctl.engine.polling import Poller
 from rolloutctl.engine.publishing import snapshot_of, worst_first
 from rolloutctl.engine.record import RolloutRecord
 from rolloutctl.engine.snapshot import FleetSnapshot, PartHealth
+from rolloutctl.engine.waiting import wait_a_while
 from rolloutctl.engine.world import World
 from rolloutctl.errors import LeaseLost, RolloutctlError
 from rolloutctl.model.events import Event
@@ -120,8 +121,10 @@ class Engine:
         return left
 
     async def close(self) -> None:
-        for adapter in (*self.world.sources.values(), *self.world.providers.values()):
-            await adapter.close()
+        for source in self.world.sources.values():
+            await source.close()
+        for provider in self.world.providers.values():
+            await provider.close()
         await asyncio.to_thread(self.world.journal.close)
 
     def drives(self) -> tuple[str, ...]:
@@ -262,8 +265,7 @@ class Engine:
 
     async def _publishing(self) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._dirty.wait(), _PUBLISH_S)
+            await wait_a_while(self._dirty, _PUBLISH_S)
             await asyncio.sleep(_COALESCE_S)
             self._dirty.clear()
             self._show()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from rolloutctl.engine.record import RolloutRecord
 from rolloutctl.engine.world import World
@@ -36,14 +36,7 @@ def facts_of(world: World, rollout: RolloutRecord) -> Facts:
         flag=flag.state if fresh else None,
         flag_error=flag.error,
         next_problem=observed.next_problem if fresh else "",
-        exposure_off=_exposure_off(rollout, now),
+        exposure_off=observed.exposure_off,
         verification=seen.verification if seen is not None else None,
         verify_due=seen is not None and now - seen.at >= LOOK_AGAIN,
     )
-
-
-def _exposure_off(rollout: RolloutRecord, now: datetime) -> str:
-    since, grace = rollout.observed.exposure_off_since, rollout.plan.judge.grace * rollout.plan.metrics.step
-    if since is None or now - since < grace:
-        return ""
-    return rollout.observed.exposure.reason

@@ -30,13 +30,14 @@ class Seen:
     at: datetime
 
 
+NOT_READ = FlagReading(state=None, read_at=None)
 NO_EXPOSURE = Exposure(None, None, None, off_by_more=False, why="not looked at yet", at=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Observations:
     judgement: Judgement | None = None
-    flag: FlagReading = FlagReading(state=None, read_at=None)
+    flag: FlagReading = NOT_READ
     flag_change: datetime | None = None
     """The change (`last_change`) that was in force when the flag was read: an older reading says nothing about a newer change."""
     next_requests: tuple[str, ...] = ()
@@ -44,8 +45,8 @@ class Observations:
     next_problem: str = ""
     """Why the provider cannot be brought to the next phase; empty when it can."""
     exposure: Exposure = NO_EXPOSURE
-    exposure_off_since: datetime | None = None
-    """Since when exposure has been off by more than the plan allows, without a look that said otherwise."""
+    exposure_off: str = ""
+    """Why exposure has been off by more than the plan allows, past its grace; no numbers that change by the second."""
     seen: Seen | None = None
     source_error: str = ""
     source_down_since: datetime | None = None

@@ -6,7 +6,6 @@ Polls only replace observations and journal changes of verdicts; they never deci
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,9 +14,10 @@ from rolloutctl.engine.judging import again, journal_judgement, judge
 from rolloutctl.engine.observations import Judgement
 from rolloutctl.engine.record import RolloutRecord
 from rolloutctl.engine.snapshot import Exposure, FlagReading, PartHealth
+from rolloutctl.engine.waiting import wait_a_while
 from rolloutctl.engine.world import World
 from rolloutctl.errors import JournalUnreachable, LeaseLost, RolloutctlError, SourceUnreachable
-from rolloutctl.judge.exposure import exposure
+from rolloutctl.judge.exposure import read_exposure
 from rolloutctl.judge.needs import needs
 from rolloutctl.model.cohort import CohortState
 from rolloutctl.model.outcome import Health
@@ -56,8 +56,7 @@ class Poller:
             self._soon[title].clear()
             await look()  # type: ignore[misc]
             self._changed()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._soon[title].wait(), self.interval_s)
+            await wait_a_while(self._soon[title], self.interval_s)
 
     def _looked_at(self) -> Sequence[RolloutRecord]:
         """While paused only what this process drives is looked at: driving never pauses."""
@@ -98,14 +97,12 @@ class Poller:
             return
         before = rollout.observed.judgement
         judgement = await asyncio.to_thread(judge, rollout.plan, run, now, answers, before)
-        seen = await asyncio.to_thread(exposure, rollout.plan, run.index, run.started_at.timestamp(), now.timestamp(), answers)
-        off = seen.off_by_more and now >= run.started_at + rollout.plan.metrics.warmup
-        since = (rollout.observed.exposure_off_since or now) if off else None
-        reason = f"exposure is off the declared cohort: {_direction(seen.share, seen.expected)}" if off else ""
-        shown = Exposure(seen.share, seen.requests_per_s, seen.expected, seen.off_by_more, seen.why, now, reason)
-        rollout.observed = replace(
-            rollout.observed, judgement=judgement, exposure=shown, exposure_off_since=since, source_error=down
+        seen = await asyncio.to_thread(
+            read_exposure, rollout.plan, run.index, run.started_at.timestamp(), now.timestamp(), answers
         )
+        off = f"exposure is off the declared cohort: {_direction(seen.share, seen.expected)}" if seen.grace_over else ""
+        shown = Exposure(seen.share, seen.requests_per_s, seen.expected, seen.off_by_more, seen.why, now)
+        rollout.observed = replace(rollout.observed, judgement=judgement, exposure=shown, exposure_off=off, source_error=down)
         await self._journal(rollout, judgement)
         if rollout.state.run is not None and rollout.state.run.attempt == judgement.phase_attempt:
             rollout.observed = replace(rollout.observed, judgement=again(rollout.plan, rollout.state.run, judgement))

@@ -66,7 +66,8 @@ def rollback(plan: Plan, state: RolloutState, facts: Facts, person: str) -> Prop
     if plan.rollback.irreversible:
         reasons.append(Reason(ok=True, text=f"The plan calls rolling back irreversible: {plan.rollback.irreversible}"))
     what = "back to the snapshot" if plan.rollback.to is RollbackTo.SNAPSHOT and state.snapshot.enabled else "off"
-    effect = f"{state.target}: {_now(state, facts)} → {what} ({rollback_target(plan, state)}), read back, verified, watched afterwards."
+    restored = f" ({rollback_target(plan, state)})" if what != "off" else ""
+    effect = f"{state.target}: {_now(state, facts)} → {what}{restored}; read back, verified, watched afterwards."
     return Proposal(allowed=not why, effect=effect, requests=(), reasons=tuple(reasons))
 
 

@@ -51,8 +51,6 @@ class Exposure:
     why: str
     """One sentence, with numbers."""
     at: datetime | None
-    reason: str = ""
-    """The same without numbers that change by the second: the reason of a hold."""
 
 
 class Driving(StrEnum):

@@ -6,14 +6,14 @@ import getpass
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
 import platformdirs
 
-from rolloutctl.config import Config, PrometheusSource, UnleashProvider
+from rolloutctl.config import Config, PrometheusSource, Secret, UnleashProvider
 from rolloutctl.engine.clock import SystemClock
 from rolloutctl.engine.engine import Drives, EngineOptions
 from rolloutctl.engine.journal_thread import JournalThread
@@ -67,7 +67,7 @@ def open_world(settings: Settings) -> World:
     config, clock, who = settings.config, SystemClock(), author(settings.config)
     scrubber = Scrubber(())
 
-    def secrets(secret: object) -> str:
+    def secrets(secret: Secret) -> str:
         value = read_secret(secret)
         scrubber.learn(value)
         return value
@@ -111,7 +111,7 @@ def engine_thread(options: Options) -> EngineThread:
     return EngineThread(lambda: open_world(options.settings), engine_options, drive)
 
 
-def _source(settings: PrometheusSource, secrets: object) -> Source:
+def _source(settings: PrometheusSource, secrets: Callable[[Secret], str]) -> Source:
     match settings:
         case PrometheusSource():
             from rolloutctl.metrics.prometheus import PrometheusSource as Prometheus
@@ -121,7 +121,7 @@ def _source(settings: PrometheusSource, secrets: object) -> Source:
             assert_never(settings)
 
 
-def _provider(settings: UnleashProvider, secrets: object) -> Provider:
+def _provider(settings: UnleashProvider, secrets: Callable[[Secret], str]) -> Provider:
     match settings:
         case UnleashProvider():
             from rolloutctl.flags.unleash import UnleashProvider as Unleash

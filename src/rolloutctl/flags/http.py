@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -159,13 +160,9 @@ async def _send(client: httpx.AsyncClient, call: Call, sent: _Progress) -> Excha
     headers = dict(call.headers)
     if call.body:
         headers["Content-Type"] = "application/json"
-    request = client.stream(
-        call.method,
-        call.path,
-        headers=headers,
-        params=call.params or None,
-        content=call.body.encode() or None,
-    )
+    # Spelled out here: a space as `+`, httpx's own spelling, is not understood by every server.
+    query = f"?{urlencode(call.params, quote_via=quote)}" if call.params else ""
+    request = client.stream(call.method, call.path + query, headers=headers, content=call.body.encode() or None)
     async with request as response:
         sent.answer_began = True
         body = bytearray()

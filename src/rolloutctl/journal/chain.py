@@ -81,8 +81,8 @@ def check_chain(rows: Iterable[Row], findings: Findings, witness: tuple[int, str
     count = 0
     for seq, at, actor, host, stream, kind, epoch, body, prev, stored in rows:
         count += 1
-        if seq != head_seq + 1:
-            findings.add(seq, _gap(head_seq, seq))
+        if seq != head_seq + 1 and not _jump(findings, head_seq, seq):
+            continue
         if prev != head:
             findings.add(seq, "is not linked to the event before it: something was changed, removed or put in between")
         try:
@@ -104,13 +104,18 @@ def check_chain(rows: Iterable[Row], findings: Findings, witness: tuple[int, str
     return chain
 
 
-def _gap(before: int, seq: int) -> str:
+def _jump(findings: Findings, before: int, seq: object) -> bool:
+    """Say what is between two events; False when the second has no number at all."""
+    if type(seq) is not int:
+        findings.add(0, f"an event behind event {before} has no number")
+        return False
     first, last = before + 1, seq - 1
     if last < first:
-        return f"does not follow event {before}: events were re-ordered or put in"
-    return f"comes right after event {before}: {'event' if first == last else 'events'} " + (
-        f"{first} is missing" if first == last else f"{first} to {last} are missing"
-    )
+        findings.add(seq, f"does not follow event {before}: events were re-ordered or put in")
+    else:
+        missing = f"event {first} is missing" if first == last else f"events {first} to {last} are missing"
+        findings.add(seq, f"comes right after event {before}: {missing}")
+    return True
 
 
 def _fence(leases: dict[str, StreamLease], findings: Findings, seq: int, stream: str, kind: str, epoch: int, body: str) -> None:

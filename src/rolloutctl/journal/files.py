@@ -45,7 +45,8 @@ def exists(path: Path) -> bool:
 
 def check_writable(path: Path) -> None:
     """Raises JournalUnreachable: SQLite would open such a file, and refuse only at the first event."""
-    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
+    folder = os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True)
+    if not (folder and os.access(path, os.W_OK, effective_ids=True)):
         raise trouble.read_only(path)
 
 

@@ -11,7 +11,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rolloutctl.errors import LeaseLost
+from rolloutctl.errors import JournalCorrupt, LeaseLost
 from rolloutctl.ports import Lease
 
 _NOW = "((julianday('now') - 2440587.5) * 86400.0)"
@@ -20,7 +20,7 @@ _NOW = "((julianday('now') - 2440587.5) * 86400.0)"
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A row of the table."""
+    """A row of the table; `expired` at the moment it was read."""
 
     lease: Lease
     released: bool
@@ -34,6 +34,7 @@ class Held:
 
 
 def find(db: sqlite3.Connection, stream: str) -> Held | None:
+    """Raises JournalCorrupt for a row that cannot be one."""
     row = db.execute(
         f"SELECT holder, epoch, expires_at, expires_at - {_NOW}, released FROM leases WHERE stream = ?",  # noqa: S608
         (stream,),
@@ -41,7 +42,16 @@ def find(db: sqlite3.Connection, stream: str) -> Held | None:
     if row is None:
         return None
     holder, epoch, expires_at, expires_in_s, released = row
-    when = datetime.fromtimestamp(expires_at, UTC)
+    try:
+        when = datetime.fromtimestamp(expires_at, UTC)
+        sound = type(holder) is str and type(epoch) is int and 0 < epoch < 2**62 and type(expires_in_s) is float
+    except (TypeError, ValueError, OverflowError, OSError):
+        sound = False
+    if not sound:
+        raise JournalCorrupt(
+            f"the lease of {stream} cannot be read: its row in the journal was changed or damaged.",
+            remedy="Run `rolloutctl journal verify`; `rolloutctl off PROVIDER FLAG --env ENV` works without a journal.",
+        )
     return Held(Lease(stream, holder, epoch, expires_in_s, when), released=bool(released))
 
 
@@ -49,7 +59,8 @@ def next_epoch(db: sqlite3.Connection, stream: str, held: Held | None) -> int:
     """One more than any epoch the stream ever had, even if the row of the table was lost."""
     if held is not None:
         return held.lease.epoch + 1
-    (highest,) = db.execute("SELECT coalesce(max(epoch), 0) FROM events WHERE stream = ?", (stream,)).fetchone()
+    sql = "SELECT coalesce(max(epoch), 0) FROM events WHERE stream = ? AND typeof(epoch) = 'integer'"
+    (highest,) = db.execute(sql, (stream,)).fetchone()
     return int(highest) + 1
 
 

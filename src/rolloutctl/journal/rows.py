@@ -89,7 +89,11 @@ def kind_of(body: Body) -> Kind:
 def event_of(row: Row) -> Event:
     """Raises JournalCorrupt, naming the event, for a row this version cannot read."""
     seq, at, actor, host, stream, kind, epoch, body, prev, digest = row
-    if type(epoch) is not int or not all(type(text) is str for text in (at, actor, host, stream, kind, body, prev, digest)):
+    if (
+        type(seq) is not int
+        or type(epoch) is not int
+        or not all(type(text) is str for text in (at, actor, host, stream, kind, body, prev, digest))
+    ):
         raise _unreadable(seq, "a column is not of its type")
     try:
         when = datetime.fromisoformat(at)

@@ -23,6 +23,8 @@ from rolloutctl.model.events import GENESIS, Body, Event, EventClass, Kind, Leas
 from rolloutctl.ports import Author, Lease, Verified
 
 _INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_TOO_FAR = 2**62
+"""No journal counts so far; a damaged one may say so."""
 _OWN_KINDS = frozenset({Kind.LEASE_TAKEN, Kind.LEASE_RELEASED})
 _STREAMS = """
 WITH RECURSIVE found (stream) AS (
@@ -109,7 +111,12 @@ class SqliteJournal:
     def head(self) -> tuple[int, str]:
         with trouble.plainly(self._path):
             row = self._db.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
-        return (row[0], row[1]) if row else (0, GENESIS)
+        if row is None:
+            return 0, GENESIS
+        seq, digest = row
+        if type(seq) is not int or not 0 < seq < _TOO_FAR or type(digest) is not str:
+            raise trouble.corrupt(self._path, f"its newest event, {seq!r}, has no number or no hash")
+        return seq, digest
 
     def data_version(self) -> int:
         """Changes whenever another connection has committed, renewals of leases included; cheaper than `head`."""

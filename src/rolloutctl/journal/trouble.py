@@ -24,6 +24,9 @@ def plainly(path: Path) -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         raise explain(path, error) from error
+    except UnicodeDecodeError as error:
+        # Python's sqlite3 reads names of columns as text without a check of its own.
+        raise corrupt(path, str(error)) from error
 
 
 def code_of(error: sqlite3.Error) -> int:

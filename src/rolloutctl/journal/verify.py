@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from rolloutctl.errors import JournalUnreachable
-from rolloutctl.journal import blobs, files, schema, trouble
+from rolloutctl.errors import JournalCorrupt, JournalUnreachable
+from rolloutctl.journal import blobs, files, leases, schema, trouble
 from rolloutctl.journal.chain import COLUMNS, Chain, Findings, Row, StreamLease, check_chain
 from rolloutctl.ports import Verified
 
@@ -27,6 +27,7 @@ _SPARES = "Blobs that no event names, and who held a lease until when, are not c
 def verify_file(path: Path, witness: tuple[int, str] | None = None) -> Verified:
     """Check a journal or a copy of one, also on a read-only medium, without changing it.
 
+    SQLite may leave an empty -wal and a -shm beside the file; the next writer takes them away.
     Raises JournalUnreachable or JournalCorrupt where there is no journal to check.
     """
     with trouble.plainly(path), closing(open_reader(path, immutable_if_needed=True)) as db:
@@ -81,8 +82,8 @@ def _guarded(findings: Findings, check: Callable[[], None]) -> None:
         check()
     except sqlite3.ProgrammingError:
         raise
-    except sqlite3.Error as error:
-        findings.add(0, f"the database cannot be read to its end: {error}")
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        findings.add(0, f"the database is damaged and cannot be read to its end: {error}")
 
 
 def _claims(witness: tuple[int, str] | None) -> str:
@@ -154,6 +155,10 @@ def _check_blobs(db: sqlite3.Connection, chain: Chain, findings: Findings) -> No
 def _check_leases(db: sqlite3.Connection, chained: dict[str, StreamLease], findings: Findings) -> None:
     rows = {stream: rest for stream, *rest in db.execute("SELECT stream, holder, epoch, released FROM leases")}
     for stream, (holder, epoch, released) in rows.items():
+        try:
+            leases.find(db, stream)
+        except JournalCorrupt as error:
+            findings.add(0, error.message)
         known = chained.get(stream)
         if known is None:
             findings.add(0, f"the lease table has a row for {stream}, whose lease was never taken")

@@ -6,20 +6,35 @@ and this version cannot act on are absent, so that a plan that needs them is ref
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
 
+from rolloutctl.constraints import Matching, Misfit, Misfits, shallow
 from rolloutctl.model.cohort import Cohort
 from rolloutctl.plan.freeze import FreezeWindow, parse_window
 from rolloutctl.units import Duration, MarginOf, Number, Percent, Share
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
+Name = Annotated[
+    str,
+    Matching(
+        r"[a-z0-9][a-z0-9._-]{0,99}",
+        "a name; use lower case letters, digits, dot, dash and underscore, at most 100, and begin with a letter or digit",
+    ),
+]
 """Lower case letters, digits, dot, dash, underscore; at most 100."""
+Label = Annotated[str, Matching(r"[a-zA-Z_][a-zA-Z0-9_]*", "the name of a label; use letters, digits and underscore")]
+"""A Prometheus label's name."""
 Person = Annotated[str, Field(min_length=1, max_length=100)]
-PromQL = Annotated[str, Field(min_length=1, max_length=20_000)]
+PromQL = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(shallow)]
+Matchers = Annotated[str, Field(max_length=4000), AfterValidator(shallow)]
+Text = Annotated[str, Field(max_length=4000)]
+Switch = Annotated[bool, Strict()]
+"""true or false, and nothing that could be taken for one."""
+Count = Annotated[int, Strict()]
 
 
 class Model(BaseModel):
@@ -44,16 +59,16 @@ class Flag(Model):
     """The flag's key at the provider."""
     environment: Name
     """`[environments.NAME]` in the config, and the environment's name at the provider."""
-    stickiness: str = "default"
+    stickiness: Annotated[str, Field(min_length=1, max_length=200)] = "default"
     """What the provider hashes to decide who is in; part of the cohort's identity."""
-    project: str | None = None
+    project: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """The provider's project; default: the provider's in the config."""
 
 
 class SegmentLabel(Model):
     """The metric label that criteria are judged by separately."""
 
-    label: str
+    label: Label
     """Name of the label."""
     required: tuple[str, ...] = ()
     """Values that must have data; a missing one is NO_DATA."""
@@ -64,9 +79,9 @@ class Metrics(Model):
 
     source: Name
     """`[sources.NAME]` in the config."""
-    canary: str
+    canary: Matchers
     """Label matchers of the canary: what `$arm` stands for."""
-    baseline: str
+    baseline: Matchers
     """Label matchers of the baseline."""
     requests: PromQL | None = None
     """Counter of requests by arm: who really gets the canary."""
@@ -74,7 +89,7 @@ class Metrics(Model):
     """Hold when the canary's share of requests is off the cohort by more, relatively."""
     segment: SegmentLabel | None = None
     """Judge by the values of this label separately."""
-    host: str | None = None
+    host: Label | None = None
     """Label that tells one replica from another."""
     step: Duration = Field(default="15s", validate_default=True)
     """Sampling grid, anchored at the phase's start."""
@@ -89,7 +104,7 @@ class Judge(Model):
 
     min_time: Duration = Field(default="5m", validate_default=True)
     """Nothing passes before this much of a phase is over."""
-    grace: Annotated[int, Field(ge=1, le=1000)] = 5
+    grace: Annotated[Count, Field(ge=1, le=1000)] = 5
     """Cells that a state of missing evidence may last before it is a hold."""
 
 
@@ -137,7 +152,7 @@ class OnMissing(StrEnum):
 class _Criterion(Model):
     id: Name
     """Short name, unique in the plan."""
-    title: str = ""
+    title: Text = ""
     """What people read; default: the id."""
     test: Literal["threshold"]
     """How it is judged. `threshold`: deterministic, against the bound in every cell."""
@@ -188,7 +203,7 @@ class RatioCriterion(_Criterion):
     """Counter of bad events; a selector with `$arm`."""
     total: PromQL
     """Counter of all events; a selector with `$arm`."""
-    min_total: Annotated[int, Field(ge=1)] | None = None
+    min_total: Annotated[Count, Field(ge=1)] | None = None
     """Events a window needs before its ratio counts; default: so many that one bad event alone is inside the bound."""
     better: ClassVar[str] = "lower"
 
@@ -206,7 +221,7 @@ class ValueCriterion(_Criterion):
     """Compare with the other arm."""
     better: Literal["lower", "higher"] = "lower"
     """Which direction is good, for `tolerate`."""
-    by_segment: bool = False
+    by_segment: Switch = False
     """The expression gives one series per segment, judged separately."""
     hard_max: Number | None = None
     """Two samples beyond it are a breach at once."""
@@ -222,7 +237,7 @@ class Gate(Model):
 
     id: Name
     """Short name, unique in the plan."""
-    title: str
+    title: Text
     """What is decided."""
     owner: Person
     """Who signs: an operator or a group of the config."""
@@ -234,20 +249,10 @@ class Gate(Model):
     """Link to what was looked at."""
 
 
-def _cohort(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    unknown = sorted(set(value) - {"shadow", "audiences", "percent"})
-    if unknown:
-        msg = f'unknown key "{unknown[0]}"; a cohort has shadow, audiences, percent'
-        raise ValueError(msg)
-    return value
-
-
 class CohortSpec(Model):
     """Who gets the canary in a phase."""
 
-    shadow: bool = False
+    shadow: Switch = False
     """Nobody; the flag must be off and mirrored traffic is judged."""
     audiences: tuple[str, ...] = ()
     """Everybody in one of these; audiences of earlier phases stay in."""
@@ -277,7 +282,7 @@ class Phase(Model):
     """Unique in the plan."""
     owner: Person
     """Accountable for the step."""
-    cohort: Annotated[CohortSpec, BeforeValidator(_cohort)]
+    cohort: CohortSpec
     """Who gets the canary."""
     bake: Duration
     """At least this long."""
@@ -287,22 +292,18 @@ class Phase(Model):
     """How this phase is left when READY: by a person, or by itself."""
     criteria: tuple[Name, ...] | None = None
     """Exit criteria by id; default: all that can be judged in this phase."""
-    approvals: Annotated[int, Field(ge=0, le=20)] = 0
+    approvals: Annotated[Count, Field(ge=0, le=20)] = 0
     """People who must approve before it is entered; who asks is not one of them."""
-    comms: str = ""
+    comms: Text = ""
     """Whom to tell what when it is entered."""
     settle_time: Duration | None = None
     """From read-back to the phase's clock; default: the provider's."""
-    stabilise: bool = False
+    stabilise: Switch = False
     """Last phase only."""
 
     @property
     def deadline_or_default(self) -> Duration:
         return self.deadline if self.deadline is not None else self.bake * 4
-
-
-def _window(value: Any) -> Any:
-    return parse_window(value) if isinstance(value, str) else value
 
 
 class Freeze(Model):
@@ -313,8 +314,14 @@ class Freeze(Model):
 
     @model_validator(mode="after")
     def _parse(self) -> Self:
-        for text in self.windows:
-            parse_window(text)
+        misfits: list[Misfit] = []
+        for index, text in enumerate(self.windows):
+            try:
+                parse_window(text)
+            except ValueError as error:
+                misfits.append(Misfit(("windows", index), str(error)))
+        if misfits:
+            raise Misfits(misfits)
         return self
 
     @property
@@ -329,7 +336,7 @@ class Plan(Model):
     """Version of this file format."""
     name: Name
     """Name of the plan; a rollout of it is `name#1`, `name#2`, …"""
-    title: str = ""
+    title: Text = ""
     """What people read; default: the name."""
     owner: Person
     """Accountable for the rollout; an operator of the config where any are declared."""
@@ -343,52 +350,55 @@ class Plan(Model):
     """What holds for all criteria."""
     rollback: Rollback = Field(default_factory=Rollback)
     """The way back."""
-    criteria: tuple[Criterion, ...] = ()
+    criteria: Annotated[tuple[Criterion, ...], Field(max_length=100)] = ()
     """Acceptance rules."""
-    gates: tuple[Gate, ...] = ()
+    gates: Annotated[tuple[Gate, ...], Field(max_length=100)] = ()
     """Checklists to sign."""
-    phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
+    phases: Annotated[tuple[Phase, ...], Field(min_length=1, max_length=100)]
     """Steps, in order."""
     freeze: Freeze = Field(default_factory=Freeze)
     """When nothing advances."""
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        for what, names in (
-            ("criterion", [c.id for c in self.criteria]),
-            ("phase", [p.name for p in self.phases]),
-            ("gate", [g.id for g in self.gates]),
-        ):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                msg = f'two of the plan\'s {what} entries are called "{twice[0]}"; give each its own name'
-                raise ValueError(msg)
-        phases = [p.name for p in self.phases]
-        for gate in self.gates:
-            if gate.before not in phases:
-                msg = f'gate "{gate.id}" stands before phase "{gate.before}", which the plan has not: {", ".join(phases)}'
-                raise ValueError(msg)
-        known = {c.id for c in self.criteria}
-        for phase in self.phases:
-            missing = sorted(set(phase.criteria or ()) - known)
-            if missing:
-                msg = f'phase "{phase.name}" names criterion "{missing[0]}", which the plan has not: {", ".join(sorted(known))}'
-                raise ValueError(msg)
-            if phase.stabilise and phase is not self.phases[-1]:
-                msg = f'phase "{phase.name}" has stabilise, which only the last phase may have'
-                raise ValueError(msg)
-        self._never_lower()
+        misfits = [*self._twice(), *self._unknown_names(), *self._never_lower()]
+        if misfits:
+            raise Misfits(misfits)
         return self
 
-    def _never_lower(self) -> None:
-        for before, after in zip(range(len(self.phases)), range(1, len(self.phases)), strict=False):
-            was, is_ = self.phases[before].cohort, self.phases[after].cohort
+    def _twice(self) -> Iterator[Misfit]:
+        for table, key, names in (
+            ("criteria", "id", [c.id for c in self.criteria]),
+            ("phases", "name", [p.name for p in self.phases]),
+            ("gates", "id", [g.id for g in self.gates]),
+        ):
+            for index, name in enumerate(names):
+                if name in names[:index]:
+                    yield Misfit((table, index, key), f'"{name}" is already the {key} of another entry', "Give each its own.")
+
+    def _unknown_names(self) -> Iterator[Misfit]:
+        phases = [p.name for p in self.phases]
+        for index, gate in enumerate(self.gates):
+            if gate.before not in phases:
+                sentence = f'the plan has no phase "{gate.before}" for this gate to stand before'
+                yield Misfit(("gates", index, "before"), sentence, f"Its phases are: {', '.join(phases)}.")
+        known = [c.id for c in self.criteria]
+        for index, phase in enumerate(self.phases):
+            for place, name in enumerate(phase.criteria or ()):
+                if name not in known:
+                    sentence = f'the plan has no criterion "{name}"'
+                    yield Misfit(("phases", index, "criteria", place), sentence, f"It has: {', '.join(known) or 'none'}.")
+            if phase.stabilise and phase is not self.phases[-1]:
+                sentence = f'phase "{phase.name}" stabilises, which only the last phase may'
+                yield Misfit(("phases", index, "stabilise"), sentence, "Move it to the last phase.")
+
+    def _never_lower(self) -> Iterator[Misfit]:
+        for index in range(1, len(self.phases)):
+            before, phase = self.phases[index - 1], self.phases[index]
+            was, is_ = before.cohort, phase.cohort
             if is_.percent < was.percent or (is_.shadow and not was.shadow):
-                msg = (
-                    f'phase "{self.phases[after].name}" has less exposure than "{self.phases[before].name}"; '
-                    "exposure goes down only by `back` or rollback"
-                )
-                raise ValueError(msg)
+                sentence = f'phase "{phase.name}" has less exposure than "{before.name}" before it'
+                yield Misfit(("phases", index, "cohort"), sentence, "Exposure goes down only by `back` or rollback.")
 
     @property
     def shown(self) -> str:

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from rich.text import Text
 from textual.app import App
 
-from rolloutctl.engine.handle import EngineHandle
+from rolloutctl.engine.handle import EngineHandle, Leaving
 from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span
 from rolloutctl.tui.draw.when import When
@@ -56,6 +56,8 @@ class Shell(App[int]):
         self._zone = zone
         self._drawn_at = 0.0
         self._feed = Feed(engine, self._knock)
+        self.stopping: Future[str] | None = None
+        """Set once the engine was asked to stop."""
 
     # -- snapshots ---------------------------------------------------------------------------------------------------
 
@@ -129,3 +131,9 @@ class Shell(App[int]):
                 self.call_later(then, finished)
 
         future.add_done_callback(done)
+
+    def stop_engine(self, leaving: Leaving) -> Future[str]:
+        """Ask once; a second ask after a failure asks again."""
+        if self.stopping is None or (self.stopping.done() and self.stopping.exception() is not None):
+            self.stopping = self.engine.stop(leaving)
+        return self.stopping

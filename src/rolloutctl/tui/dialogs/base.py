@@ -185,9 +185,7 @@ class Dialog(ModalScreen[None]):
         return found.first(Input).value.strip() if found else ""
 
     def ticked(self) -> tuple[str, ...]:
-        return tuple(
-            check for index, check in enumerate(self.checks()) if self.query_one(f"#check-{index}", Checkbox).value
-        )
+        return tuple(check for index, check in enumerate(self.checks()) if self.query_one(f"#check-{index}", Checkbox).value)
 
     def on_key(self, event: events.Key) -> None:
         """What is typed while a button has the focus goes into the first field."""

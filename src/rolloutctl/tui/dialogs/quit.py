@@ -1,4 +1,4 @@
-"""Quitting while this process drives: who drives on?"""
+"""Quitting while this process drives asks who drives on."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ class QuitDialog(ModalScreen[None]):
         cells = 68
         lines: list[Line] = [line(span(f"  {name}", Ink.ACCENT)) for name in self.drives]
         lines += [EMPTY]
-        lines += wrap("a background `rolloutctl drive` takes them; nothing stops", cells, first=line(span("D  hand over         ", Ink.KEY)))
+        lines += wrap(
+            "a background `rolloutctl drive` takes them; nothing stops", cells, first=line(span("D  hand over         ", Ink.KEY))
+        )
         text = "they become UNATTENDED: no step, no countdown, until somebody drives"
         lines += wrap(text, cells, first=line(span("U  leave unattended  ", Ink.KEY)), indent=21)
         lines += wrap("go on watching", cells, first=line(span("esc  stay            ", Ink.KEY)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 
 from rolloutctl.engine.commands import Command, CommandKind
@@ -17,11 +18,12 @@ from rolloutctl.tui.draw.proposal import effect, reasons, rollback_progress
 class RollbackDialog(Dialog):
     VERB: ClassVar[str] = "Roll back"
 
-    def __init__(self, target: str, to: RollbackTo, running: Stage) -> None:
-        """`running` is SENT where a rollback is going on already: then it only shows it."""
+    def __init__(self, target: str, to: RollbackTo, running: Stage, before: datetime | None) -> None:
+        """`running` is SENT where a rollback is going on already: then it only shows it. `before`: when one was asked for earlier."""
         super().__init__(target)
         self.to = to
         self.stage = running
+        self.before = before
 
     def heading(self) -> str:
         return f"Roll back {self.target}"
@@ -52,6 +54,9 @@ class RollbackDialog(Dialog):
         return lines
 
     def afterwards(self, rollout: RolloutSnapshot, cells: int) -> Sequence[Line]:
+        state = rollout.state
+        if state.status is Status.ROLLED_BACK and state.rollback_at == self.before and self.reply is not None:
+            return self.about(rollout, cells)
         return rollback_progress(rollout, self.shell.when(), cells)
 
     def refusal(self, rollout: RolloutSnapshot) -> str:
@@ -68,4 +73,5 @@ class RollbackDialog(Dialog):
 
 def rollback_dialog(rollout: RolloutSnapshot) -> RollbackDialog:
     running = Stage.SENT if rollout.state.status is Status.ROLLING_BACK else Stage.ASKING
-    return RollbackDialog(rollout.id, rollout.plan.rollback.to, running)
+    before = rollout.state.rollback_at if running is Stage.ASKING else None
+    return RollbackDialog(rollout.id, rollout.plan.rollback.to, running, before)

@@ -83,7 +83,7 @@ class PostponeDialog(Dialog):
         if countdown is None:
             return wrap("No countdown is running any more.", cells, Ink.WARN)
         left = self.shell.when().left(countdown.fires_at)
-        more = show_duration(rollout.plan.rollback.countdown)
+        more = show_duration(countdown.length)
         text = f"Moves it by {more}: postponed {countdown.postponed} of 2 so far. Users stay exposed meanwhile."
         return [line(span(f" ROLLS BACK IN {left} ", Ink.ALARM)), EMPTY, *wrap(countdown.reason, cells), *wrap(text, cells)]
 
@@ -108,7 +108,9 @@ class BackDialog(Dialog):
 
     def word(self) -> str:
         typed = self.typed() if self.is_mounted else ""
-        return typed if typed in self.phases else self.phases[0]
+        if typed in self.phases:
+            return typed
+        return next((phase for phase in self.phases if phase.startswith(typed)), self.phases[0])
 
     def word_asked(self) -> str:
         return f"type the phase to go back to: {', '.join(self.phases)}"

@@ -23,8 +23,9 @@ def header(fleet: FleetSnapshot | None, when: When, cells: int) -> Line:
     places = sorted({rollout.plan.flag.environment for rollout in fleet.rollouts})
     where = line(name, span(" ▸ ", Ink.DIM), span(_places(places), Ink.ACCENT)) if places else line(name)
     mode = span(" WRITE ", Ink.GOOD) if may_write(fleet) else span(" READ-ONLY ", Ink.CAUTION)
-    left = join([where, line(f"{fleet.operator} · {fleet.role.value} ·", mode), _loud(fleet, when)], "  ")
-    for right in (_parts(fleet, when, 14), _parts(fleet, when, 0), _worst_part(fleet)):
+    left = join([where, line(f"{fleet.operator} ·", mode), _loud(fleet, when)], "  ")
+    parts, driver = _parts(fleet, when), _driver(fleet)
+    for right in (join([parts, driver], "  "), parts, join([_worst_part(fleet), driver], "  "), _worst_part(fleet)):
         if width(left) + width(right) + 3 <= cells:
             return spread(line(" ", *left), line(*right, " "), cells)
     return clip(line(" ", *left), cells)
@@ -47,30 +48,29 @@ def _loud(fleet: FleetSnapshot, when: When) -> Line:
     return ()
 
 
-def _parts(fleet: FleetSnapshot, when: When, name_room: int) -> Line:
+def _parts(fleet: FleetSnapshot, when: When) -> Line:
     shown: list[Line] = []
     for part in fleet.parts:
         glyph, ink = _health(part)
-        name = part.name if name_room else part.name[:4]
         age = f" {when.age(part.at)}" if part.at is not None and part.kind != "journal" else ""
-        shown.append(line(f"{name} ", span(f"{glyph}{age}", ink)))
-    shown.append(_driver(fleet))
+        shown.append(line(f"{part.name} ", span(f"{glyph}{age}", ink)))
     return join(shown, "  ")
 
 
 def _driver(fleet: FleetSnapshot) -> Line:
-    kinds = {rollout.driver.driving for rollout in fleet.rollouts} - {Driving.NOT_NEEDED}
+    kinds = [r.driver.driving for r in fleet.rollouts if r.driver.driving is not Driving.NOT_NEEDED]
     if Driving.UNATTENDED in kinds:
         return line(span("⚠ UNATTENDED", Ink.WARN))
     if not kinds:
         return ()
-    words = "here" if kinds == {Driving.HERE} else "elsewhere" if kinds == {Driving.ELSEWHERE} else "here and elsewhere"
-    return line(span(f"driver {words}", Ink.DIM))
+    here = kinds.count(Driving.HERE)
+    words = "driver here" if here == len(kinds) else "driver elsewhere" if not here else f"drives {here} of {len(kinds)}"
+    return line(span(words, Ink.DIM))
 
 
 def _worst_part(fleet: FleetSnapshot) -> Line:
     bad = [part for part in fleet.parts if part.health is not None and not part.health.ok]
-    return line(span(f"✖ {', '.join(part.name for part in bad)} down", Ink.BAD)) if bad else _driver(fleet)
+    return line(span(f"✖ {', '.join(part.name for part in bad)} down", Ink.BAD)) if bad else ()
 
 
 def _health(part: PartHealth) -> tuple[str, Ink]:

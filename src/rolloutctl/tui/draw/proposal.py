@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rolloutctl.engine.commands import Reply
 from rolloutctl.engine.snapshot import Proposal, RolloutSnapshot
-from rolloutctl.model.cohort import OFF
 from rolloutctl.model.events import Purpose
 from rolloutctl.model.state import Status
 from rolloutctl.tui.draw import marks
@@ -61,8 +60,7 @@ def rollback_progress(rollout: RolloutSnapshot, when: When, cells: int) -> tuple
     unknown = state.status is Status.ROLLBACK_UNKNOWN
     running = state.status is Status.ROLLING_BACK
     intent = state.open_intent if state.open_intent and state.open_intent.intent.purpose is Purpose.ROLLBACK else None
-    settled_off = state.expected is not None and (state.expected.effective == OFF or rollout.plan.rollback.to.value == "snapshot")
-    applied = over or (running and intent is None and settled_off)
+    applied = over or (running and state.rollback_settled)
     lines: list[Line] = []
     asked = (
         f"{when.stamp(state.rollback_at)} by {state.rollback_by}" if state.rollback_at is not None else "not in the journal yet"

@@ -118,10 +118,10 @@ def _going_on(rollout: RolloutSnapshot, cells: int) -> tuple[Line, ...]:
     mark = marks.of_rollout(rollout)
     state = rollout.state
     why = rollout.phase_verdict.why if rollout.phase_verdict is not None else ""
-    if state.flag_failure:
-        why = state.flag_failure
-    elif state.phase < 0 and state.waiting_for:
+    if state.phase < 0 and state.waiting_for:
         why = f"waits for {', '.join(state.waiting_for)}"
+    if why == rollout.next:
+        why = ""
     return (clip(join([mark.line, line(span("next ", Ink.DIM), rollout.next) if rollout.next else (), line(why)]), cells),)
 
 

@@ -38,8 +38,8 @@ _ONLY_WHEN_POSSIBLE = {f"act('{act}')" for act in (Act.RESUME, Act.SIGN, Act.APP
 
 
 class BaseScreen(Screen[None]):
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (30, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual's declaration
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     HINT_ROWS: ClassVar[int] = 1
 
     @property
@@ -161,4 +161,3 @@ class BaseScreen(Screen[None]):
         if text:
             self.app.copy_to_clipboard(text)
             self.shell.say(f"copied {len(text.splitlines())} lines", Ink.DIM)
-

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
-from independent import problems
+from independent_verifier import problems
 
 from rolloutctl.errors import LeaseLost
 from rolloutctl.journal.sqlite import open_sqlite

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from independent import problems
+from independent_verifier import problems
 
 from rolloutctl.errors import JournalCorrupt, JournalUnreachable
 from rolloutctl.journal import schema

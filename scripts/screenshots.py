@@ -1,0 +1,110 @@
+"""Render every screen from fixed snapshots into docs/screenshots/: NAME-WIDTHxHEIGHT.svg and .png, the same every time.
+
+Run: uv run python scripts/screenshots.py [NAME …]. PNGs need a font with box and braille glyphs (fonts-dejavu).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cairosvg
+from textual.pilot import Pilot
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from rolloutctl.config import Theme  # noqa: E402
+from rolloutctl.engine.snapshot import FleetSnapshot  # noqa: E402
+from rolloutctl.tui.app import RolloutApp  # noqa: E402
+from tui import worlds  # noqa: E402 - the tests' snapshots
+
+SIZES = ((120, 36), (80, 24))
+FONT = "DejaVu Sans Mono"
+Play = Callable[[Pilot[int], worlds.FakeHandle], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Scene:
+    fleet: Callable[[], FleetSnapshot]
+    keys: tuple[str, ...] = ()
+    theme: Theme = Theme.DARK
+    play: Play | None = None
+
+
+async def _roll_back(pilot: Pilot[int], handle: worlds.FakeHandle) -> None:
+    await pilot.press("R", *"off", "!")
+    handle.publish(worlds.fleet(worlds.rolling_back()))
+
+
+SCENES: dict[str, Scene] = {
+    "fleet": Scene(worlds.five),
+    "fleet-light": Scene(worlds.five, theme=Theme.LIGHT),
+    "fleet-deuteranopia": Scene(worlds.five, theme=Theme.DEUTERANOPIA),
+    "fleet-empty": Scene(worlds.fleet),
+    "fleet-read-only": Scene(
+        lambda: worlds.fleet(worlds.unattended(), read_only=True, paused=True, parts=worlds.parts(prometheus=False))
+    ),
+    "rollout-breach": Scene(worlds.five, ("enter",)),
+    "rollout-pending": Scene(lambda: worlds.fleet(worlds.rollout()), ("enter",)),
+    "rollout-light": Scene(worlds.five, ("enter",), Theme.LIGHT),
+    "rollout-held": Scene(lambda: worlds.fleet(worlds.held()), ("enter",)),
+    "rollout-unknown": Scene(lambda: worlds.fleet(worlds.rollback_unknown()), ("enter",)),
+    "rollout-unattended": Scene(lambda: worlds.fleet(worlds.unattended()), ("enter",)),
+    "rollout-zoom": Scene(worlds.five, ("enter", "2", "z")),
+    "go-no-go": Scene(lambda: worlds.fleet(worlds.ready()), ("enter", "A", *"pricing-cache")),
+    "go-no-go-refused": Scene(worlds.five, ("enter", "A")),
+    "rollback": Scene(worlds.five, ("enter", "R", *"off")),
+    "rollback-running": Scene(worlds.five, ("enter",), play=_roll_back),
+    "hold": Scene(worlds.five, ("enter", "H")),
+    "sign": Scene(lambda: worlds.fleet(worlds.rollout()), ("enter", "S")),
+    "back": Scene(lambda: worlds.fleet(worlds.rollout()), ("enter", "B")),
+    "explain": Scene(worlds.five, ("enter", "e")),
+    "journal": Scene(worlds.five, ("enter", "l")),
+    "event": Scene(worlds.five, ("enter", "l", "enter")),
+    "help": Scene(worlds.five, ("enter", "question_mark")),
+    "palette": Scene(worlds.five, ("enter", "colon")),
+    "command-log": Scene(worlds.five, ("w",)),
+    "quit": Scene(worlds.five, ("q",)),
+}
+
+
+async def shoot(name: str, scene: Scene, size: tuple[int, int], folder: Path) -> None:
+    handle = worlds.FakeHandle(scene.fleet(), driven=("fraud-model-v12#2", "search-prompt-3#1"))
+    handle.reply = None
+    app = RolloutApp(handle, theme=scene.theme, timezone=worlds.ZONE, now=lambda: worlds.NOW)
+    app.animation_level = "none"
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause(0.2)
+        for key in scene.keys:
+            await pilot.press(key)
+            if len(key) > 1 or key.isupper():
+                await pilot.pause(0.2)
+        if scene.play is not None:
+            await scene.play(pilot, handle)
+        await pilot.pause(0.3)
+        svg = app.export_screenshot(title="rolloutctl", simplify=True)
+    target = folder / f"{name}-{size[0]}x{size[1]}"
+    svg = re.sub(r"terminal-\d+", "terminal", svg)
+    target.with_suffix(".svg").write_text(svg, encoding="utf-8")
+    local = re.sub(r"@font-face\s*\{[^}]*\}", "", svg).replace("Fira Code", FONT)
+    cairosvg.svg2png(bytestring=local.encode(), write_to=str(target.with_suffix(".png")), scale=1.0)
+
+
+async def main(names: list[str]) -> None:
+    folder = ROOT / "docs" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, scene in SCENES.items():
+        if names and name not in names:
+            continue
+        for size in SIZES:
+            await shoot(name, scene, size, folder)
+            print(f"{name} {size[0]}x{size[1]}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))

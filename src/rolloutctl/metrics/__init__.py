@@ -1,0 +1,1 @@
+"""Prometheus, and whatever serves its HTTP API, behind `ports.Source`."""

@@ -1,0 +1,138 @@
+"""One prometheus-api-client for one thread: a query in, samples or a failure out, never an exception.
+
+Loaded when the first query is sent, because it imports requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar, assert_never
+
+import requests
+from prometheus_api_client.prometheus_connect import PrometheusConnect
+from requests.auth import HTTPBasicAuth
+
+from rolloutctl import config
+from rolloutctl.errors import RolloutctlError
+from rolloutctl.metrics.decode import NotTheApi, TooManySeries, matrix, scalar
+from rolloutctl.metrics.failure import clean, down, invalid, of_response, scrubbed
+from rolloutctl.metrics.question import Instant, Range
+from rolloutctl.metrics.wire import Wire, in_words
+from rolloutctl.model.samples import Samples, SourceFailure
+
+Secrets = Callable[[config.Secret], str]
+T = TypeVar("T")
+
+
+class Client:
+    def __init__(self, settings: config.PrometheusSource, secrets: Secrets) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._url = settings.url.rstrip("/")
+        self._known: set[str] = set()
+        self._timeouts = settings.connect_timeout.total_seconds(), settings.timeout.total_seconds()
+        self._wire = Wire(self._url, connect_s=self._timeouts[0], read_s=self._timeouts[1])
+        self._connect = PrometheusConnect(url=self._url, session=self._wire)
+        self._wire.guard(self._url)
+        self._wire.headers.update({"User-Agent": "rolloutctl", **settings.headers})
+        if settings.tls is not None:
+            self._wire.verify = settings.tls.ca or True
+            self._wire.cert = (
+                (settings.tls.cert, settings.tls.key) if settings.tls.cert and settings.tls.key else settings.tls.cert
+            )
+        self._credentials: str | None = None
+
+    def abort(self) -> None:
+        """End the request under way, from another thread."""
+        self._wire.watch.abort()
+
+    def close(self) -> None:
+        self._connect.close()
+
+    def samples(self, question: Instant | Range) -> Samples | SourceFailure:
+        found = self._asked(question, "matrix", lambda result: matrix(result, self._settings.max_series))
+        if isinstance(found, SourceFailure):
+            return found
+        kept = self._wire.kept
+        return Samples(found, kept.warnings if kept else ())
+
+    def number(self, text: str) -> float | SourceFailure:
+        """The value of an expression that is a scalar."""
+        return self._asked(Instant(text), "scalar", scalar)
+
+    def _asked(self, question: Instant | Range, result_type: str, decode: Callable[[Any], T]) -> T | SourceFailure:
+        try:
+            found = self._answer(question, result_type, decode)
+        except RolloutctlError as error:
+            found = down(f"a secret of the source cannot be read: {error}")
+        return scrubbed(found, self._known) if isinstance(found, SourceFailure) else found
+
+    def _answer(self, question: Instant | Range, result_type: str, decode: Callable[[Any], T]) -> T | SourceFailure:
+        if self._credentials is None:
+            self._authorise()
+        self._wire.watch.begin()
+        failure, result = self._send(question)
+        if self._wire.kept is not None and self._wire.kept.status == 401 and self._authorise():
+            # The secret has changed since it was read.
+            failure, result = self._send(question)
+        if failure is not None:
+            return failure
+        answered = self._wire.kept.result_type if self._wire.kept else ""
+        if answered != result_type:
+            return down(f"the source answered {clean(answered) or 'nothing'} where a {result_type} was asked for.")
+        try:
+            return decode(result)
+        except NotTheApi as error:
+            return down(f"the source {error}.")
+        except TooManySeries as error:
+            return invalid(f"the query is too wide: {error}.")
+
+    def _send(self, question: Instant | Range) -> tuple[SourceFailure | None, Any]:
+        connect_s, timeout_s = self._timeouts
+        result: Any = None
+        try:
+            result = self._ask(question)
+        except Exception as error:  # noqa: BLE001  whatever it is, a source that fails is an answer
+            if self._wire.kept is None:
+                problem = requests.Timeout() if self._wire.watch.aborted else error
+                return down(in_words(problem, self._url, timeout_s=timeout_s, connect_timeout_s=connect_s)), None
+        # The library raises for an answer that is no success; what was kept of the answer says more than its error.
+        kept = self._wire.kept
+        return (down("the source gave no answer.") if kept is None else of_response(kept, self._url)), result
+
+    def _ask(self, question: Instant | Range) -> Any:
+        # The library rounds times to seconds; what stands in `params` goes out as it is.
+        match question:
+            case Instant(text, at):
+                params = {} if at is None else {"time": f"{at:.3f}"}
+                return self._connect.custom_query(text, params=params)
+            case Range(text, start, end, step):
+                exact = {"start": f"{start:.3f}", "end": f"{end:.3f}"}
+                times = datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC)
+                return self._connect.custom_query_range(text, *times, f"{step:.3f}", params=exact)
+            case _:
+                assert_never(question)
+
+    def _authorise(self) -> bool:
+        """Read the secret and use it; whether it is another than before."""
+        before = self._credentials
+        match self._settings.auth:
+            case config.BearerAuth(token=token):
+                self._credentials = self._secret(token)
+                self._wire.headers["Authorization"] = f"Bearer {self._credentials}"
+            case config.TokenAuth(token=token):
+                self._credentials = self._secret(token)
+                self._wire.headers["Authorization"] = self._credentials
+            case config.BasicAuth(username=username, password=password):
+                self._credentials = self._secret(password)
+                self._known.add(f"{username}:{self._credentials}")
+                self._wire.auth = HTTPBasicAuth(username.encode(), self._credentials.encode())
+            case config.NoAuth() | None:
+                self._credentials = ""
+        return self._credentials != before
+
+    def _secret(self, where: config.Secret) -> str:
+        value = self._secrets(where).strip()
+        self._known.add(value)
+        return value

@@ -1,0 +1,24 @@
+"""What one HTTP request asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """An instant query: of a range selector where samples are wanted, of an expression where one number is."""
+
+    text: str
+    at: float | None = None
+    """Unix s; None: the source's now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A range query; times in Unix s."""
+
+    text: str
+    start: float
+    end: float
+    step: float

@@ -1,0 +1,103 @@
+"""What the linter may know besides the plan: gathered by the engine, so that linting itself stays pure.
+
+None anywhere means "not asked"; a rule that needs it then says nothing. Times are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rolloutctl.constraints import Key
+from rolloutctl.model.outcome import Capabilities
+from rolloutctl.model.samples import Labels
+from rolloutctl.plan.model import Plan, RatioCriterion, ValueCriterion
+from rolloutctl.plan.promql import with_arm
+
+
+class Arm(StrEnum):
+    CANARY = "canary"
+    BASELINE = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFacts:
+    """What the config declares, by name."""
+
+    sources: frozenset[str] = frozenset()
+    providers: frozenset[str] = frozenset()
+    environments: Mapping[str, bool] = field(default_factory=dict)
+    """Environment -> somebody may write there."""
+    operators: Mapping[str, bool] = field(default_factory=dict)
+    """Operator -> may act; empty: nobody is declared, everybody may."""
+    approvers: frozenset[str] = frozenset()
+    """Operators who may approve."""
+    groups: frozenset[str] = frozenset()
+    """Groups that operators are in: a gate may be owned by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlagFact:
+    """The flag as its provider has it."""
+
+    exists: bool
+    enabled: bool = False
+    foreign: str = ""
+    """Why its present state is not a cohort of ours; empty where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuery:
+    """A query of the plan for one arm, to be asked as an instant query."""
+
+    key: Key
+    """Where it stands in the plan."""
+    arm: Arm
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFact:
+    """What the source answered."""
+
+    series: tuple[Labels, ...] = ()
+    newest_age_s: float | None = None
+    """Of the newest sample of any series."""
+    error: str = ""
+    """What the source said instead of an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFacts:
+    """What was seen by asking the provider and the source."""
+
+    flag: FlagFact | None = None
+    audiences: frozenset[str] | None = None
+    """Audiences that exist at the provider."""
+    queries: Mapping[AskedQuery, QueryFact] = field(default_factory=dict)
+    scrape_interval_s: float | None = None
+    """Median time between samples of the plan's counters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    config: ConfigFacts | None = None
+    capabilities: Capabilities | None = None
+    """Of the provider that the plan names."""
+    live: LiveFacts | None = None
+
+
+def asked(plan: Plan) -> tuple[AskedQuery, ...]:
+    """Every query that the live rules want an answer to, for both arms."""
+    texts: list[tuple[Key, str]] = []
+    if plan.metrics.requests is not None:
+        texts.append((("metrics", "requests"), plan.metrics.requests))
+    for index, criterion in enumerate(plan.criteria):
+        match criterion:
+            case RatioCriterion():
+                texts += [(("criteria", index, "bad"), criterion.bad), (("criteria", index, "total"), criterion.total)]
+            case ValueCriterion():
+                texts.append((("criteria", index, "expr"), criterion.expr))
+    arms = ((Arm.CANARY, plan.metrics.canary), (Arm.BASELINE, plan.metrics.baseline))
+    return tuple(AskedQuery(key, arm, with_arm(text, matchers)) for key, text in texts for arm, matchers in arms)

@@ -1,0 +1,107 @@
+"""Running the app in a real terminal, and leaving that terminal as it was found whatever happens.
+
+The return value is the exit code of the program: 0 after quitting, 128+n after signal n, 1 after a crash, 2 where there
+is no terminal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import termios
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from datetime import UTC, datetime
+from pathlib import Path
+
+from platformdirs import user_state_path
+
+from rolloutctl.config import Theme
+from rolloutctl.engine.handle import EngineHandle, Leaving
+from rolloutctl.errors import ExitCode
+from rolloutctl.tui.app import RolloutApp
+
+_STOP_WAIT_S = 8.0
+"""How long a request in flight may take to be finished and journalled."""
+NO_TERMINAL = (
+    "rolloutctl: the screen needs a terminal, and this is none. Without one: "
+    "`rolloutctl status` (once), `rolloutctl watch` (a line per change), `rolloutctl drive` (drives), "
+    "`rolloutctl rollback ROLLOUT`."
+)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def run_app(
+    engine: EngineHandle,
+    *,
+    theme: Theme,
+    timezone: str | None,
+    start_at: str | None = None,
+    now: Callable[[], datetime] = utc_now,
+    state_dir: Path | None = None,
+) -> int:
+    """Show the screen until it is quit. The engine runs already; it is stopped here, whatever ended the screen.
+
+    `state_dir`: where a crash is written down; default: rolloutctl's XDG state folder.
+    """
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        print(NO_TERMINAL, file=sys.stderr)  # noqa: T201 - the terminal is not ours yet
+        engine.stop(Leaving.RELEASE)
+        return ExitCode.INVALID
+    app = RolloutApp(engine, theme=theme, timezone=timezone, start_at=start_at, now=now, unicode=_speaks_unicode())
+    crash: BaseException | None = None
+    with _terminal_as_it_was():
+        try:
+            app.run()
+        except KeyboardInterrupt:
+            return _left(app, 130)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the person gets a sentence and their terminal back
+            crash = error
+    crash = app.crash or crash
+    if app.ended_by is not None:
+        return _left(app, 128 + app.ended_by)
+    if crash is not None:
+        _tell_crash(crash, state_dir)
+        return _left(app, ExitCode.FAILED)
+    return _left(app, app.return_code or 0)
+
+
+def _left(app: RolloutApp, code: int) -> int:
+    """Stop the engine if the screen has not, and wait for it briefly."""
+    with contextlib.suppress(FutureTimeoutError):
+        app.stop_engine(Leaving.RELEASE).exception(timeout=_STOP_WAIT_S)
+    return code
+
+
+def _speaks_unicode() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+
+
+@contextlib.contextmanager
+def _terminal_as_it_was() -> Iterator[None]:
+    """Textual restores it on the usual ways out; this is for the others."""
+    saved = termios.tcgetattr(sys.stdin.fileno())
+    try:
+        yield
+    finally:
+        with contextlib.suppress(termios.error, OSError):
+            termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, saved)
+
+
+def _tell_crash(error: BaseException, state_dir: Path | None) -> None:
+    folder = state_dir or user_state_path("rolloutctl")
+    path = folder / f"crash-{utc_now().strftime('%Y%m%dT%H%M%SZ')}.log"
+    where = f"The details are in {path}."
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError as failure:
+        where = f"The details could not be written to {path}: {failure.strerror}."
+    said = f"rolloutctl: the screen has failed ({type(error).__name__}); what was asked for is in the journal. {where}"
+    with contextlib.suppress(OSError):
+        print(said, file=sys.stderr)  # noqa: T201 - the screen is gone

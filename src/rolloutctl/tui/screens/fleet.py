@@ -1,0 +1,111 @@
+"""The fleet: every rollout, worst first. The cursor stays on its rollout whatever is sorted or filtered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import DataTable
+
+from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.tui.draw import fleet as draw
+from rolloutctl.tui.draw.head import lasting
+from rolloutctl.tui.draw.ink import plain
+from rolloutctl.tui.screens.base import ACTS, BaseScreen
+from rolloutctl.tui.screens.rollout import RolloutScreen
+from rolloutctl.tui.widgets.field import Field
+from rolloutctl.tui.widgets.lines import Lines
+from rolloutctl.tui.widgets.table import Table
+
+
+class FleetScreen(BaseScreen):
+    CSS_PATH = "fleet.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "open", id="fleet.open", key_display="↵", tooltip="Open the rollout under the cursor"),
+        Binding("slash", "filter", "filter", id="fleet.filter", key_display="/", tooltip="Filter the list; esc shows all again"),
+        *ACTS,
+        Binding("y", "copy", "copy", id="fleet.copy", show=False, tooltip="Copy the list as text"),
+        Binding("escape", "leave", "back", show=False, tooltip="Clear the filter or the last message"),
+    ]
+
+    def __init__(self, start_at: str | None = None) -> None:
+        super().__init__()
+        self._start_at = start_at
+
+    def body(self) -> Iterable[Widget]:
+        yield Field("filter: words that the row says", id="filter")
+        yield Table(id="rollouts")
+        yield Lines(id="teach")
+        yield Lines(id="lasting")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one(Table).focus()
+
+    def _shown(self) -> tuple[RolloutSnapshot, ...]:
+        wanted = self.query_one("#filter", Field).value
+        every = self.shell.fleet.rollouts if self.shell.fleet is not None else ()
+        return tuple(rollout for rollout in every if draw.matches(rollout, wanted))
+
+    def draw(self) -> None:
+        fleet, when = self.shell.fleet, self.shell.when()
+        table = self.query_one(Table)
+        filtering = self.query_one("#filter", Field)
+        filtering.display = filtering.has_focus or bool(filtering.value)
+        if fleet is None:
+            return
+        shown = self._shown()
+        columns = draw.columns(self.size.width - 4)
+        table.show(columns, [draw.row(rollout, columns, when) for rollout in shown])
+        table.border_title = Content(draw.title(fleet, len(shown), filtering.value.strip()))
+        table.border_subtitle = Content(f"every {fleet.interval_s:g}s")
+        table.display = bool(fleet.rollouts)
+        self.query_one("#teach", Lines).show([] if fleet.rollouts else draw.TEACHES)
+        self.query_one("#lasting", Lines).show(lasting(fleet, self.size.width - 2))
+        if self._start_at is not None and self.shell.rollout(self._start_at) is not None:
+            opened, self._start_at = self._start_at, None
+            table.point_at(opened)
+            self.app.push_screen(RolloutScreen(opened))
+
+    def target(self) -> str | None:
+        return self.query_one(Table).at
+
+    def copied(self) -> str:
+        columns = draw.columns(120)
+        rows = [draw.row(rollout, columns, self.shell.when()) for rollout in self._shown()]
+        return "\n".join("  ".join(plain(cell) for cell in row.cells) for row in rows)
+
+    def action_open(self) -> None:
+        target = self.target()
+        if target is not None:
+            self.app.push_screen(RolloutScreen(target))
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        event.stop()
+        self.action_open()
+
+    def on_data_table_row_highlighted(self) -> None:
+        self.call_after_refresh(self.redraw)
+
+    def action_filter(self) -> None:
+        filtering = self.query_one("#filter", Field)
+        filtering.display = True
+        filtering.focus()
+
+    def on_input_changed(self) -> None:
+        self.redraw()
+
+    def on_input_submitted(self) -> None:
+        self.query_one(Table).focus()
+
+    def action_leave(self) -> None:
+        filtering = self.query_one("#filter", Field)
+        if filtering.has_focus or filtering.value:
+            filtering.value = ""
+            self.query_one(Table).focus()
+            self.redraw()
+        else:
+            self.shell.hush()

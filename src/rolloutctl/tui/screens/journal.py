@@ -1,0 +1,186 @@
+"""The journal: every event of a rollout or of all, filter, follow, open one, verify the chain."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import DataTable
+
+from rolloutctl.engine.snapshot import JournalPage
+from rolloutctl.model.events import Event
+from rolloutctl.ports import Verified
+from rolloutctl.tui.draw import journal as draw
+from rolloutctl.tui.draw.ink import Ink, Line, line, span
+from rolloutctl.tui.screens.base import BaseScreen
+from rolloutctl.tui.screens.page import PageScreen
+from rolloutctl.tui.widgets.field import Field
+from rolloutctl.tui.widgets.table import Table
+
+_PAGE = 500
+_KEPT = 2_000
+"""Newest events that are held and shown; `rolloutctl journal show` has all."""
+
+
+class JournalScreen(BaseScreen):
+    CSS_PATH = "journal.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "open", key_display="↵", tooltip="Open the event under the cursor"),
+        Binding("slash", "filter", "filter", key_display="/", tooltip="Filter the events"),
+        Binding("f", "follow", "follow", tooltip="Keep the newest event under the cursor, or stop that"),
+        Binding("v", "verify", "verify chain", tooltip="Recompute every hash of the journal"),
+        Binding("y", "copy", "copy", tooltip="Copy the shown events as text"),
+        Binding("escape", "leave", "back", key_display="esc", tooltip="Clear the filter, or back"),
+    ]
+
+    def __init__(self, rollout_id: str | None) -> None:
+        super().__init__()
+        self.rollout_id = rollout_id
+        self.following = True
+        self._events: deque[Event] = deque(maxlen=_KEPT)
+        self._last = 0
+        self._asking = False
+        self._failed = ""
+
+    def body(self) -> Iterable[Widget]:
+        yield Field("filter: words of the event", id="filter")
+        yield Table(id="events")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one(Table).focus()
+        self._ask()
+
+    def target(self) -> str | None:
+        return self.rollout_id
+
+    def _ask(self) -> None:
+        if not self._asking:
+            self._asking = True
+            self.shell.land(self.shell.engine.events(self.rollout_id, self._last, _PAGE), self._got)
+
+    def _got(self, future: Future[JournalPage]) -> None:
+        self._asking = False
+        error = future.exception()
+        self._failed = str(error) if error is not None else ""
+        if error is None:
+            events = future.result().events
+            self._events.extend(events)
+            self._last = events[-1].seq if events else self._last
+            if len(events) >= _PAGE:
+                self._ask()
+        self.redraw()
+
+    def _newer(self) -> bool:
+        fleet = self.shell.fleet
+        if fleet is None:
+            return False
+        return any(r.state.seq > self._last for r in fleet.rollouts if self.rollout_id in {None, r.id})
+
+    def _shown(self) -> list[Event]:
+        wanted = self.query_one("#filter", Field).value
+        return [event for event in self._events if draw.matches(event, wanted)]
+
+    def draw(self) -> None:
+        if self._newer() and not self._failed:
+            self._ask()
+        filtering = self.query_one("#filter", Field)
+        filtering.display = filtering.has_focus or bool(filtering.value)
+        shown, table, when = self._shown(), self.query_one(Table), self.shell.when()
+        columns = draw.columns(self.size.width - 4)
+        rows = [draw.row(event, columns, when) for event in shown]
+        table.show(columns, rows)
+        if self.following and rows:
+            table.point_at(rows[-1].key)
+        whose = self.rollout_id or "all rollouts"
+        counted = f"{len(shown)}/{len(self._events)}" if filtering.value else str(len(self._events))
+        zone = when.zone_of(when.now)
+        table.border_title = Content(f"journal of {whose} · {counted} events · times in {zone}")
+        table.border_subtitle = Content("following" if self.following else "not following")
+        if self._failed:
+            table.border_subtitle = Content(f"✖ cannot be read: {self._failed}")
+
+    def copied(self) -> str:
+        when = self.shell.when()
+        return "\n".join(f"{e.seq} {when.full(e.at)} {e.actor} {e.kind} {draw.what(e)}" for e in self._shown())
+
+    def action_open(self) -> None:
+        at = self.query_one(Table).at
+        event = next((event for event in self._events if str(event.seq) == at), None)
+        if event is not None:
+            self.following = False
+            self.app.push_screen(EventScreen(event))
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        event.stop()
+        self.action_open()
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """Moving away from the newest event stops following."""
+        if self.following and self._events and event.data_table.has_focus:
+            table = self.query_one(Table)
+            self.following = table.cursor_row >= table.row_count - 1
+
+    def action_follow(self) -> None:
+        self.following = not self.following
+        self.redraw()
+
+    def action_filter(self) -> None:
+        filtering = self.query_one("#filter", Field)
+        filtering.display = True
+        filtering.focus()
+
+    def on_input_changed(self) -> None:
+        self.redraw()
+
+    def on_input_submitted(self) -> None:
+        self.query_one(Table).focus()
+
+    def action_verify(self) -> None:
+        self.shell.say("◷ verifying the chain …", Ink.WAIT)
+        self.shell.land(self.shell.engine.verify_journal(), self._verified)
+
+    def _verified(self, future: Future[Verified]) -> None:
+        error = future.exception()
+        if error is not None:
+            self.shell.say(f"✖ the journal could not be verified: {error}", Ink.BAD)
+            return
+        found = future.result()
+        if found.findings:
+            first = found.findings[0]
+            words = f"✖ {len(found.findings)} findings, first at event {first.seq}: {first.what}"
+            self.shell.say(words, Ink.BAD)
+        else:
+            head = f"✔ {found.events} events, head {found.head_seq} {found.head_hash[:12]}… · {found.claims}"
+            self.shell.say(head, Ink.GOOD)
+
+    def action_leave(self) -> None:
+        filtering = self.query_one("#filter", Field)
+        if filtering.has_focus or filtering.value:
+            filtering.value = ""
+            self.query_one(Table).focus()
+            self.redraw()
+        else:
+            super().action_leave()
+
+
+class EventScreen(PageScreen):
+    def __init__(self, event: Event) -> None:
+        super().__init__()
+        self._event = event
+
+    def target(self) -> str | None:
+        name = self._event.stream.removeprefix("rollout/")
+        return name if self.shell.rollout(name) is not None else None
+
+    def title_text(self) -> str:
+        return f"event {self._event.seq}"
+
+    def lines(self, cells: int) -> Sequence[Line]:
+        head = line(span(draw.what(self._event), Ink.STRONG))
+        return [head, (), *draw.opened(self._event, self.shell.when(), cells)]

@@ -1,0 +1,61 @@
+"""A scrolling page of inked lines: base of explain, help, command log and an opened event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+
+from rolloutctl.tui.draw.ink import Line, page
+from rolloutctl.tui.screens.base import BaseScreen
+from rolloutctl.tui.widgets.lines import Lines
+
+
+class PageScreen(BaseScreen):
+    CSS_PATH = "page.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "scroll('down')", "down", show=False, tooltip="Scroll down"),
+        Binding("k,up", "scroll('up')", "up", show=False, tooltip="Scroll up"),
+        Binding("g,home", "scroll('home')", "top", show=False, tooltip="To the top"),
+        Binding("G,end", "scroll('end')", "end", show=False, tooltip="To the end"),
+        Binding("pagedown,space", "scroll('page_down')", "page down", show=False, tooltip="A page on"),
+        Binding("pageup", "scroll('page_up')", "page up", show=False, tooltip="A page back"),
+        Binding("y", "copy", "copy", tooltip="Copy this page as text"),
+        Binding("escape", "leave", "back", key_display="esc", tooltip="Back"),
+    ]
+
+    def title_text(self) -> str:
+        raise NotImplementedError
+
+    def lines(self, cells: int) -> Sequence[Line]:
+        raise NotImplementedError
+
+    def body(self) -> Iterable[Widget]:
+        yield VerticalScroll(Lines(id="page"), id="scroll")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#scroll").focus()
+
+    def draw(self) -> None:
+        scroll = self.query_one("#scroll")
+        scroll.border_title = Content(self.title_text())
+        self.query_one("#page", Lines).show(self.lines(max(20, self.size.width - 5)))
+
+    def copied(self) -> str:
+        return page(self.lines(100))
+
+    def action_scroll(self, where: str) -> None:
+        scroll = self.query_one("#scroll", VerticalScroll)
+        {
+            "down": scroll.scroll_down,
+            "up": scroll.scroll_up,
+            "home": scroll.scroll_home,
+            "end": scroll.scroll_end,
+            "page_down": scroll.scroll_page_down,
+            "page_up": scroll.scroll_page_up,
+        }[where](animate=False)

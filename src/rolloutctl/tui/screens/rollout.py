@@ -1,0 +1,157 @@
+"""One rollout: what, where, may I, why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Container, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import DataTable
+
+from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.model.verdict import Verdict
+from rolloutctl.tui.draw import criteria
+from rolloutctl.tui.draw import rollout as lines
+from rolloutctl.tui.draw.ink import Ink, Line, line, page, span
+from rolloutctl.tui.draw.numbers import scale_of, unit_of
+from rolloutctl.tui.draw.plot import Curves, curves
+from rolloutctl.tui.draw.rail import rail
+from rolloutctl.tui.draw.why import why
+from rolloutctl.tui.screens.base import ACTS, BaseScreen
+from rolloutctl.tui.screens.explain import ExplainScreen
+from rolloutctl.tui.screens.journal import JournalScreen
+from rolloutctl.tui.widgets.lines import Lines
+from rolloutctl.tui.widgets.plot import Plot
+from rolloutctl.tui.widgets.table import Table
+
+_PANES = ("criteria", "plot", "why")
+
+
+class WhyPane(VerticalScroll, can_focus=True):
+    ALLOW_MAXIMIZE = True
+
+
+class RolloutScreen(BaseScreen):
+    CSS_PATH = "rollout.tcss"
+    HINT_ROWS: ClassVar[int] = 2
+    ALLOW_IN_MAXIMIZED_VIEW = "#head, #state, #said, #keys"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *ACTS,
+        Binding("e,enter", "explain", "explain", id="rollout.explain", tooltip="Everything about the criterion under the cursor"),
+        Binding("l", "journal", "journal", id="rollout.journal", tooltip="The rollout's events"),
+        Binding("z", "zoom", "zoom", id="rollout.zoom", tooltip="Zoom the pane in focus; esc or z goes back"),
+        Binding("1", "pane(0)", "criteria", show=False, tooltip="Go to the criteria"),
+        Binding("2", "pane(1)", "plot", show=False, tooltip="Go to the plot"),
+        Binding("3", "pane(2)", "why", show=False, tooltip="Go to the reasons"),
+        Binding("y", "copy", "copy", show=False, tooltip="Copy this page as text"),
+        Binding("escape", "leave", "back", show=False, tooltip="Back to the fleet"),
+    ]
+
+    def __init__(self, rollout_id: str) -> None:
+        super().__init__()
+        self.rollout_id = rollout_id
+
+    def body(self) -> Iterable[Widget]:
+        yield Lines(id="title")
+        yield Lines(id="state")
+        yield Lines(id="rail")
+        yield Lines(id="facts")
+        yield Lines(id="errors")
+        yield Table(id="criteria")
+        with_plot = Container(Plot(id="plot"), WhyPane(Lines(id="why-text"), id="why"), id="lower")
+        yield with_plot
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        table = self.query_one(Table)
+        table.border_title = Content("exit criteria")
+        self.query_one("#why").border_title = Content("why")
+        table.focus()
+
+    def target(self) -> str | None:
+        return self.rollout_id
+
+    def _verdict(self, rollout: RolloutSnapshot) -> Verdict | None:
+        at = self.query_one(Table).at
+        found = next((verdict for verdict in rollout.verdicts if verdict.key == at), None)
+        return found or (rollout.verdicts[0] if rollout.verdicts else None)
+
+    def draw(self) -> None:
+        rollout, when, cells = self.selected(), self.shell.when(), self.size.width - 2
+        if rollout is None:
+            gone = f"{self.rollout_id} is not in the newest snapshot."
+            self.query_one("#title", Lines).show([line(span(gone, Ink.WARN))])
+            return
+        table = self.query_one(Table)
+        columns = criteria.columns(cells - 2)
+        table.show(columns, [criteria.row(rollout, verdict, columns, when) for verdict in rollout.verdicts])
+        table.border_subtitle = Content(
+            f"judged {when.age(rollout.judged_at)} ago" if rollout.judged_at is not None else "not judged yet"
+        )
+        for name, drawn in self._lines(rollout, cells).items():
+            self.query_one(f"#{name}", Lines).show(drawn)
+        self._draw_panes(rollout)
+
+    def _lines(self, rollout: RolloutSnapshot, cells: int) -> dict[str, tuple[Line, ...]]:
+        when = self.shell.when()
+        return {
+            "title": (lines.title(rollout, cells),),
+            "state": lines.state_lines(rollout, when, cells),
+            "rail": (rail(rollout, cells),),
+            "facts": lines.facts(rollout, when, cells),
+            "errors": lines.errors(rollout, when, cells)[:4],
+        }
+
+    def _draw_panes(self, rollout: RolloutSnapshot) -> None:
+        verdict, when = self._verdict(rollout), self.shell.when()
+        pane = self.query_one("#why")
+        self.query_one("#why-text", Lines).show(why(rollout, verdict, when, max(12, pane.size.width - 1)))
+        criterion = criteria.criterion_of(rollout, verdict) if verdict is not None else None
+        drawn = curves(verdict.evidence.cells, scale_of(criterion), unit_of(criterion)) if verdict is not None else Curves()
+        name = criteria.name_of(criterion, verdict) if verdict is not None else "no criterion"
+        self.query_one(Plot).show(drawn, name, when)
+
+    def on_data_table_row_highlighted(self) -> None:
+        rollout = self.selected()
+        if rollout is not None:
+            self._draw_panes(rollout)
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        event.stop()
+        self.action_explain()
+
+    def copied(self) -> str:
+        rollout = self.selected()
+        if rollout is None:
+            return ""
+        drawn = [one for block in self._lines(rollout, 400).values() for one in block]
+        columns = criteria.columns(120)
+        rows = [criteria.row(rollout, verdict, columns, self.shell.when()) for verdict in rollout.verdicts]
+        drawn += [tuple(part for cell in row.cells for part in (*cell, span("  "))) for row in rows]
+        return page(drawn)
+
+    def action_explain(self) -> None:
+        rollout = self.selected()
+        verdict = self._verdict(rollout) if rollout is not None else None
+        if verdict is None:
+            self.shell.say("nothing is judged yet: there is no criterion to explain")
+            return
+        self.app.push_screen(ExplainScreen(self.rollout_id, verdict.key))
+
+    def action_journal(self) -> None:
+        self.app.push_screen(JournalScreen(self.rollout_id))
+
+    def action_pane(self, index: int) -> None:
+        if self.maximized is not None:
+            self.minimize()
+        self.query_one(f"#{_PANES[index]}").focus()
+
+    def action_zoom(self) -> None:
+        if self.maximized is not None:
+            self.minimize()
+        elif self.focused is not None:
+            self.maximize(self.focused, container=False)
+        self.call_after_refresh(self.redraw)
