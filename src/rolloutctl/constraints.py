@@ -7,46 +7,18 @@ regular expression.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, time
-from decimal import Decimal
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from rolloutctl.shown import shown
+
 Key = tuple[str | int, ...]
 """Path of a value in a document: table keys and 0-based indexes, outermost first."""
-
-
-_LONGEST_SHOWN = 60
-_LONGEST_SENTENCE = 600
-
-
-def printable(text: str, longest: int = _LONGEST_SENTENCE) -> str:
-    """One line without control characters, so that a file cannot steer the terminal that shows what is wrong with it."""
-    clean = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text[: longest + 1])
-    return clean if len(clean) <= longest else clean[: longest - 1] + "…"
-
-
-def shown(value: object) -> str:
-    """A value as the file has it, short."""
-    match value:
-        case bool():
-            text = "true" if value else "false"
-        case str():
-            text = f'"{value if len(value) <= _LONGEST_SHOWN else value[: _LONGEST_SHOWN - 1] + "…"}"'
-        case int() | float() | Decimal() | date() | time():
-            text = str(value)
-        case list() | tuple():
-            text = "a list"
-        case Mapping():
-            text = "a table"
-        case _:
-            text = "that"
-    return printable(text, _LONGEST_SHOWN + 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from rolloutctl.constraints import Key, printable
+from rolloutctl.constraints import Key
 from rolloutctl.errors import ConfigInvalid, InvalidInput, Place, PlanInvalid
 from rolloutctl.not_yet import NotYet, refusals
+from rolloutctl.shown import printable
 from rolloutctl.toml_lines import lines_of
 from rolloutctl.toml_words import Complaint, complaints, dotted
 

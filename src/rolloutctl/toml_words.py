@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from rolloutctl.constraints import Key, Misfits, printable, shown
+from rolloutctl.constraints import Key, Misfits
+from rolloutctl.shown import printable, shown
 from rolloutctl.toml_models import child, keys_at, meaning, tags_at
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")

@@ -15,6 +15,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from rolloutctl.shown import shown
+
 _UNIT_S = {
     "ms": Decimal("0.001"),
     "s": Decimal(1),
@@ -26,17 +28,18 @@ _UNIT_S = {
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", re.ASCII)
 _DURATION = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 _MAX = timedelta(days=3650)
+_MAX_DIGITS = 100
 
 
 def parse_duration(text: str) -> timedelta:
     """Read `15s`, `1h30m`, `28d`, `500ms`; raises ValueError with a sentence."""
     compact = text.strip()
     if not _DURATION.fullmatch(compact):
-        msg = f'"{text}" is not a duration; write for example "15s", "5m", "1h30m" or "28d"'
+        msg = f'{shown(text)} is not a duration; write for example "15s", "5m", "1h30m" or "28d"'
         raise ValueError(msg)
     seconds = sum((Decimal(number) * _UNIT_S[unit] for number, unit in _PART.findall(compact)), Decimal(0))
     if seconds > Decimal(_MAX.total_seconds()):
-        msg = f'"{text}" is longer than ten years'
+        msg = f"{shown(text)} is longer than ten years"
         raise ValueError(msg)
     return timedelta(microseconds=int(seconds * 1_000_000))
 
@@ -85,10 +88,10 @@ def parse_percentage(text: str) -> Fraction:
         if not stripped.endswith("%"):
             raise InvalidOperation
         value = Decimal(number)
-        if not value.is_finite() or abs(value.adjusted()) > 12:
+        if not value.is_finite() or abs(value.adjusted()) > 12 or len(value.as_tuple().digits) > _MAX_DIGITS:
             raise InvalidOperation
     except InvalidOperation:
-        msg = f'"{text}" is not a percentage; write for example "10%"'
+        msg = f'{shown(text)} is not a percentage; write for example "10%"'
         raise ValueError(msg) from None
     return Fraction(value) / 100
 
@@ -126,14 +129,14 @@ class Margin:
 def parse_number(value: object) -> Decimal:
     """Read a finite TOML or JSON number exactly; raises ValueError with a sentence."""
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, str)):
-        msg = f"{value!r} is not a number"
+        msg = f"{shown(value)} is not a number"
         raise ValueError(msg)
     try:
         number = Decimal(str(value))
     except InvalidOperation:
         number = Decimal("NaN")
-    if not number.is_finite() or abs(number.adjusted()) > 300:
-        msg = f"{value!r} is not a finite number"
+    if not number.is_finite() or abs(number.adjusted()) > 300 or len(number.as_tuple().digits) > _MAX_DIGITS:
+        msg = f"{shown(value)} is not a finite number"
         raise ValueError(msg)
     return number
 
@@ -142,7 +145,7 @@ def _duration(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str):
-        msg = f'{value!r} is not a duration; write it in quotes with a unit, for example "15s"'
+        msg = f'{shown(value)} is not a duration; write it in quotes with a unit, for example "15s"'
         raise ValueError(msg)
     return parse_duration(value)
 
@@ -151,17 +154,24 @@ def _share(value: Any) -> Any:
     if isinstance(value, Fraction):
         return value
     if not isinstance(value, str):
-        msg = f'{value!r} is not a percentage; write it in quotes, for example "10%"'
+        msg = f'{shown(value)} is not a percentage; write it in quotes, for example "10%"'
         raise ValueError(msg)
     return parse_percentage(value)
+
+
+def _fraction(text: str) -> Fraction:
+    match = re.fullmatch(r"(\d{1,100})/(\d{1,100})", text, re.ASCII)
+    if match is None or not int(match[2]):
+        raise ValueError(f"{shown(text)} is not a number")
+    return Fraction(int(match[1]), int(match[2]))
 
 
 def _percent(value: Any) -> Any:
     if isinstance(value, Fraction):
         return value
-    number = Fraction(value) if isinstance(value, str) and "/" in value else Fraction(parse_number(value))
+    number = _fraction(value) if isinstance(value, str) and "/" in value else Fraction(parse_number(value))
     if not 0 <= number <= 100:
-        msg = f"{value} is not a percentage of users; it must be from 0 to 100"
+        msg = f"{shown(value)} is not a percentage of users; it must be from 0 to 100"
         raise ValueError(msg)
     return number
 
@@ -169,20 +179,26 @@ def _percent(value: Any) -> Any:
 def _margin(value: Any) -> Any:
     if isinstance(value, Margin):
         return value
-    if isinstance(value, str):
+    if isinstance(value, str) and value.endswith(_ABSOLUTE):
+        margin = Margin(Fraction(parse_number(value.removesuffix(_ABSOLUTE))), relative=False)
+    elif isinstance(value, str):
         margin = Margin(parse_percentage(value), relative=True)
     else:
         margin = Margin(Fraction(parse_number(value)), relative=False)
     if margin.amount < 0:
-        msg = f"{value!r} is below zero; say how much worse is tolerated as a positive amount"
+        msg = f"{shown(value)} is below zero; say how much worse is tolerated as a positive amount"
         raise ValueError(msg)
     return margin
+
+
+_ABSOLUTE = " absolute"
+"""Behind an absolute margin where numbers travel as text, so that it is told from one that lacks its `%`."""
 
 
 def _utc(value: Any) -> Any:
     when = datetime.fromisoformat(value) if isinstance(value, str) else value
     if not isinstance(when, datetime) or when.tzinfo is None:
-        msg = f"{value!r} is not a time with a zone"
+        msg = f"{shown(value)} is not a time with a zone"
         raise ValueError(msg)
     return when.astimezone(UTC)
 
@@ -213,13 +229,13 @@ Percent = Annotated[
 MarginOf = Annotated[
     Margin,
     BeforeValidator(_margin),
-    PlainSerializer(str, return_type=str),
+    PlainSerializer(lambda margin: f"{margin}" if margin.relative else f"{margin}{_ABSOLUTE}", return_type=str),
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)?%$"}, {"type": "number", "minimum": 0}]}),
 ]
 Number = Annotated[
     Decimal,
     BeforeValidator(parse_number),
-    PlainSerializer(lambda number: format(number.normalize(), "f"), return_type=str),
+    PlainSerializer(lambda number: show_number(Fraction(number)), return_type=str),
     WithJsonSchema({"type": "number"}),
 ]
 Instant = Annotated[

@@ -10,7 +10,9 @@ from rolloutctl.config import Config
 from rolloutctl.demo.plans import ADMIN_TOKEN_ENV, CLIENT_TOKEN_ENV, environment, write_files
 from rolloutctl.demo.ready import WorldUrls
 from rolloutctl.demo.scenarios import SERVICES, Scenario
-from rolloutctl.plan.model import Plan
+from rolloutctl.plan.facts import Facts
+from rolloutctl.plan.lint import lint
+from rolloutctl.plan.read import read_plan
 
 URLS = WorldUrls(
     pid=1,
@@ -35,7 +37,8 @@ def test_plans_are_valid_and_their_windows_hold_enough(tmp_path: Path, speed: fl
     assert config.providers["demo"].settle_time >= timedelta(seconds=1)
     assert set(files.plans) == set(Scenario)
     for scenario, path in files.plans.items():
-        plan = Plan.model_validate(tomllib.loads(path.read_text()))
+        plan = read_plan(path.read_text(), path.name)
+        assert lint(plan, Facts()) == ()
         assert plan.flag.key == SERVICES[scenario].flag
         assert plan.metrics.source in config.sources
         assert plan.flag.provider in config.providers

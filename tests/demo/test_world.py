@@ -137,7 +137,8 @@ def test_a_real_prometheus_dies_with_it(prometheus_binary):
 
 
 @pytest.mark.service
-def test_a_real_prometheus_dies_even_when_the_world_is_killed(prometheus_binary):
+def test_a_real_prometheus_dies_even_when_the_world_is_killed(prometheus_binary, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # a killed world cannot clear up its files
     with started("--scenario=good") as (process, urls):
         assert urls.metrics_pid is not None
         assert listening(urls.metrics_pid) == {"0100007F"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -145,7 +144,3 @@ def _on_grid(series: Series, grid: Sequence[float], kind: QueryKind, lookback: f
             values.append(series.times[index] if kind is QueryKind.TIMESTAMP else series.values[index])
     labels = tuple(pair for pair in series.labels if kind is QueryKind.GRID or pair[0] != "__name__")
     return Series(labels, tuple(times), tuple(values))
-
-
-def nan() -> float:
-    return math.nan

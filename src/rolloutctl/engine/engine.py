@@ -273,7 +273,7 @@ class Engine:
     def _show(self) -> None:
         try:
             self._publish(self.snapshot())
-        except Exception:
+        except Exception:  # noqa: BLE001 - a view that fails must not stop the engine
             _log.exception("a view failed on a snapshot")
 
     def snapshot(self) -> FleetSnapshot:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from rolloutctl.errors import JournalUnreachable
 from rolloutctl.ports import Journal
 
 T = TypeVar("T")
@@ -19,8 +20,11 @@ class JournalThread:
         self._opener = opener
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._journal: Journal | None = None
+        self._closed = False
 
     def submit(self, call: Callable[[Journal], T]) -> Future[T]:
+        if self._closed:
+            raise JournalUnreachable("the journal is closed: this process is leaving.")
         return self._pool.submit(self._run, call)
 
     async def call(self, call: Callable[[Journal], T]) -> T:
@@ -38,5 +42,6 @@ class JournalThread:
                 self._journal.close()
                 self._journal = None
 
+        self._closed = True
         self._pool.submit(end).result()
         self._pool.shutdown()

@@ -65,21 +65,15 @@ def fallback_path() -> Path:
 def open_world(settings: Settings) -> World:
     """Must be called on the loop that will use the adapters. Opens nothing yet but files that secrets stand in."""
     config, clock, who = settings.config, SystemClock(), author(settings.config)
-    scrubber = Scrubber(())
-
-    def secrets(secret: Secret) -> str:
-        value = read_secret(secret)
-        scrubber.learn(value)
-        return value
-
-    sources: Mapping[str, Source] = {name: _source(source, secrets) for name, source in config.sources.items()}
-    providers: Mapping[str, Provider] = {name: _provider(provider, secrets) for name, provider in config.providers.items()}
+    known = _Secrets()
+    sources: Mapping[str, Source] = {name: _source(source, known.read) for name, source in config.sources.items()}
+    providers: Mapping[str, Provider] = {name: _provider(provider, known.read) for name, provider in config.providers.items()}
 
     def fallback(body: Body) -> Path:
         from rolloutctl.journal.fallback import FallbackFile
 
         file = FallbackFile(fallback_path())
-        file.write(KIND_OF[type(body)], scrubber(body_json(body)), clock.now(), who.actor, who.host)
+        file.write(KIND_OF[type(body)], known.scrub(body_json(body)), clock.now(), who.actor, who.host)
         return file.path
 
     return World(
@@ -91,13 +85,31 @@ def open_world(settings: Settings) -> World:
         time=SourceTime(clock),
         author=who,
         fallback=fallback,
-        scrub=scrubber,
+        scrub=known.scrub,
     )
 
 
-def engine_thread(options: Options) -> EngineThread:
+class _Secrets:
+    """Reads a secret when it is used, and remembers what has to be taken out of every text."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._scrubber = Scrubber(())
+
+    def read(self, secret: Secret) -> str:
+        value = read_secret(secret)
+        if value not in self._seen:
+            self._seen.add(value)
+            self._scrubber = Scrubber(self._seen)
+        return value
+
+    def scrub(self, text: str) -> str:
+        return self._scrubber(text)
+
+
+def engine_options(options: Options) -> EngineOptions:
     config = options.settings.config
-    engine_options = EngineOptions(
+    return EngineOptions(
         drives=Drives.NONE if options.read_only else options.drives,
         holder=f"{author(config).actor}@{socket.gethostname()}:{os.getpid()}",
         named=options.named,
@@ -105,10 +117,14 @@ def engine_thread(options: Options) -> EngineThread:
         poll=options.poll,
         notice=options.notice,
     )
+
+
+def engine_thread(options: Options) -> EngineThread:
+    """Not started yet. Handing over starts `rolloutctl drive` with the same config."""
     files = [str(file) for file in options.settings.files]
     config_arguments = ["--config", files[-1]] if files else []
     drive = (sys.executable, "-m", "rolloutctl", *config_arguments, "drive")
-    return EngineThread(lambda: open_world(options.settings), engine_options, drive)
+    return EngineThread(lambda: open_world(options.settings), engine_options(options), drive)
 
 
 def _source(settings: PrometheusSource, secrets: Callable[[Secret], str]) -> Source:

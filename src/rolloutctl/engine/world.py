@@ -20,7 +20,7 @@ _COMMANDS_KEPT = 200
 
 @dataclass(slots=True)
 class SourceTime:
-    """ "Now" is the source's time: this machine's clock plus the offset seen at the newest answer."""
+    """The time that counts is the source's: this machine's clock plus the offset seen at the newest answer."""
 
     clock: Clock
     offset: timedelta = timedelta()

@@ -88,6 +88,8 @@ class Api:
         if isinstance(answer, Answered) and answer.status == httpx.codes.NOT_FOUND:
             return answer
         problem = self.problem(answer)
+        if isinstance(problem, NeedsApproval):
+            problem = Rejected(problem.why)
         if problem is not None:
             raise Unanswered(problem)
         assert isinstance(answer, Answered)

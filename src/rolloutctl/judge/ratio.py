@@ -66,12 +66,15 @@ class _Arm:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Sums over the window that ends at each closed cell, and the share of samples in it that were no numbers."""
+    """Per closed cell: sums over the window that ends there, and the share of its samples that were no numbers."""
 
     bad: Sequence[float]
     total: Sequence[float]
     broken: Sequence[float]
     first: float
+    """First sample that counts."""
+    newest: Sequence[float]
+    """Newest sample at the cell's end."""
 
 
 def ratio_tracks(need: RatioNeed, frame: Frame, answers: Answers) -> tuple[Track, ...]:
@@ -196,6 +199,7 @@ class _Ratio:
             total=gap + sliding_sums(all_[first:], self.width),
             broken=broken,
             first=total.first,
+            newest=total.seen.by_cell,
         )
 
     def _broken_share(self, bad: Counted | None, total: Counted, closed: int) -> list[float]:
@@ -320,7 +324,7 @@ class _Ratio:
         total = window.total[cell]
         per_second = total / covered
         needed_s = fewest / per_second if per_second else math.inf
-        enough_at = self.grid.end(cell) - covered + needed_s
+        enough_at = self.grid.end(cell) + needed_s - covered
         if needed_s <= self._window_s + self.grid.length / 2 and enough_at <= self.frame.deadline:
             return None
         if total == 0:
@@ -344,7 +348,11 @@ class _Ratio:
         """Seconds of the window that samples can tell about."""
         if window is None:
             return 0.0
-        return max(0.0, min(self._window_s, self.grid.end(cell) - window.first))
+        begin = self.grid.end(cell) - self._window_s
+        if window.first >= begin:
+            return max(0.0, window.newest[cell] - window.first)
+        # The first increment inside the window began before it, by a scrape interval at most.
+        return max(0.0, min(self._window_s, window.newest[cell] - begin + self.grid.length))
 
     def _undecided(self, reason: Why, windows: tuple[_Window | None, _Window | None], closed: int) -> tuple[str, str]:
         match reason:

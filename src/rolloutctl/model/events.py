@@ -442,7 +442,7 @@ class Event:
 
 def canonical(value: Any) -> str:
     """Canonical JSON: sorted keys, no spaces, NFC; raises TypeError on a float (decimals travel as strings)."""
-    return unicodedata.normalize("NFC", json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _plain(value: Any) -> Any:
@@ -450,9 +450,11 @@ def _plain(value: Any) -> Any:
         msg = "a float has no canonical form; write it as a string"
         raise TypeError(msg)
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {unicodedata.normalize("NFC", str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
     return value
 
 

@@ -122,11 +122,16 @@ def _latched(state: RolloutState, event: Event) -> RolloutState:
     body = _body(event, ev.BreachLatched)
     if state.run is None:
         return state
-    step = Step.BAKING if state.step is Step.READY else state.step
     run = replace(state.run, breaches=(*state.run.breaches, body))
     if body.role == "guardrail":
         run = replace(run, breach_seq=event.seq)
-    return replace(state, step=step, run=run)
+    return replace(state, step=_unready(state.step, run), run=run)
+
+
+def _unready(step: Step, run: PhaseRun | None) -> Step:
+    """READY does not survive a latched breach; one that is only shown (`info`) decides nothing."""
+    counts = run is not None and any(breach.role != "info" for breach in run.breaches)
+    return Step.BAKING if step is Step.READY and counts else step
 
 
 def _decision(state: RolloutState, event: Event) -> RolloutState:
@@ -134,7 +139,7 @@ def _decision(state: RolloutState, event: Event) -> RolloutState:
     asked = next((request for request in state.requests if request.seq == body.request), None)
     state = replace(state, requests=tuple(request for request in state.requests if request.seq != body.request))
     if not body.accepted:
-        return state
+        return _done(state, body.action) if body.request == 0 else state
     match body.action:
         case ev.Action.APPROVE if asked is not None:
             approval = _body(asked, ev.ApprovalGiven)
@@ -147,6 +152,8 @@ def _decision(state: RolloutState, event: Event) -> RolloutState:
                 gates={**state.gates, signed.gate: signed.go},
                 gate_signers={**state.gate_signers, signed.gate: asked.actor},
             )
+        case ev.Action.ROLLBACK if state.status in _ROLLING_BACK:
+            return state
         case ev.Action.ROLLBACK:
             return replace(
                 state,
@@ -173,7 +180,7 @@ def _decision(state: RolloutState, event: Event) -> RolloutState:
 def _accept(state: RolloutState, body: ev.DecisionMade, asked: Event | None) -> RolloutState:
     why = asked.body.why if asked is not None and isinstance(asked.body, ev.Asked) else ""
     actor = asked.actor if asked is not None else "policy"
-    return replace(state, accepted=Accepted(action=body.action, phase=body.phase, actor=actor, why=why))
+    return replace(state, accepted=Accepted(action=body.action, phase=body.phase, actor=actor, why=why, at=body.at))
 
 
 def _done(state: RolloutState, action: ev.Action) -> RolloutState:
@@ -185,6 +192,9 @@ def _hold_set(state: RolloutState, event: Event) -> RolloutState:
     body = _body(event, ev.HoldSet)
     hold = Hold(by=body.by, code=body.code, reason=body.reason, since=body.at, actor=event.actor, seq=event.seq)
     others = tuple(other for other in state.holds if other.by is not body.by)
+    before = state.hold_by(body.by)
+    if before is not None and before.code == "drift" and body.code not in _OVER_DRIFT:
+        state = replace(state, drifted="")
     countdown = None if body.by is HoldKind.PERSON or body.code == "recovered" else state.countdown
     state = _done(state, ev.Action.HOLD) if body.by is HoldKind.PERSON else state
     return replace(state, holds=(*others, hold), held_since=state.held_since or body.at, countdown=countdown)
@@ -257,7 +267,7 @@ def _intent(state: RolloutState, event: Event) -> RolloutState:
 
 
 def _settled(state: RolloutState, event: Event) -> RolloutState:
-    """Applied, or found already so."""
+    """Applied, or found already so. A step forward that lands after a breach was latched does not shake the breach off."""
     body = _body(event, ev.FlagSettled)
     open_intent = state.open_intent
     if open_intent is None or open_intent.seq != body.intent:
@@ -273,13 +283,15 @@ def _settled(state: RolloutState, event: Event) -> RolloutState:
     )
     if open_intent.intent.purpose not in _STEPS:
         return replace(state, rollback_settled=True)
+    advanced = open_intent.intent.purpose is Purpose.ADVANCE
+    breached = advanced and state.run is not None and any(breach.role == "guardrail" for breach in state.run.breaches)
     return replace(
         state,
         phase=open_intent.intent.index,
         entering=open_intent.intent.index,
         step=Step.SETTLING,
-        run=None,
-        countdown=None,
+        run=state.run if breached else None,
+        countdown=state.countdown if breached else None,
         status=Status.ACTIVE,
     )
 
@@ -293,11 +305,8 @@ def _not_settled(state: RolloutState, event: Event) -> RolloutState:
     state = replace(state, flag_failure=body.why, open_intent=None)
     if purpose not in _STEPS:
         return replace(state, rollback_tries=state.rollback_tries + 1, rollback_tried_at=body.at, rollback_settled=False)
-    return replace(
-        state,
-        step=state.came_from,
-        entering=state.phase if state.came_from in _SERVED else state.entering,
-    )
+    entering = state.phase if state.came_from in _SERVED else state.phase + 1
+    return replace(state, step=_unready(state.came_from, state.run), entering=entering)
 
 
 def _unknown(state: RolloutState, event: Event) -> RolloutState:
@@ -331,6 +340,9 @@ def _reconciled(state: RolloutState, event: Event) -> RolloutState:
             return replace(state, open_intent=tried)
 
 
+_ROLLING_BACK = frozenset({Status.ROLLING_BACK, Status.ROLLBACK_UNKNOWN})
+_OVER_DRIFT = frozenset({"drift", "breach", "recovered"})
+"""Codes of automatic holds that drift does not outrank: they may stand while the flag is still drifted."""
 _SERVED = frozenset({Step.BAKING, Step.READY, Step.SETTLING})
 _STEPS = frozenset({Purpose.ADVANCE, Purpose.BACK})
 _BEFORE_SEAL = frozenset({Kind.LEASE_TAKEN, Kind.LEASE_RELEASED, Kind.JOURNAL_RECOVERED})

@@ -91,6 +91,8 @@ class Accepted:
     actor: str
     """Who asked; `policy` for its own."""
     why: str
+    at: datetime
+    """When it was decided: a driver that took over later looks again before it raises exposure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from rolloutctl.model.events import Action, BreachLatched, HoldKind
+from datetime import timedelta
+
+from rolloutctl.model.events import Action, BreachLatched, HoldKind, HoldRequested
 from rolloutctl.model.state import RolloutState
 from rolloutctl.model.verdict import Verdict
 from rolloutctl.plan.model import OnBreach, Plan, Role
 from rolloutctl.policy import decision as do
 from rolloutctl.policy.facts import Facts
+
+
+JUDGE_WITHIN = timedelta(seconds=60)
+"""A driver that took over and has no verdict by then cannot judge."""
 
 
 def worst_breach(state: RolloutState) -> BreachLatched | None:
@@ -42,21 +48,31 @@ def _ask(plan: Plan, state: RolloutState, facts: Facts, breach: BreachLatched, s
     if facts.now < countdown.fires_at or _asks_otherwise(state):
         return None
     if countdown.fires_at <= facts.driving_since:
-        return _unattended(facts, countdown.criterion, countdown.segment, shown, breach)
+        return _unattended(state, facts, shown, breach)
     return do.Decide(Action.ROLLBACK, accepted=True, reasons=(f"BREACH of {shown}: {breach.why}", "the countdown ran out"))
 
 
 def _asks_otherwise(state: RolloutState) -> bool:
-    """A request or a decision that is still to be carried out comes first: a hold at the last second counts."""
-    return state.accepted is not None or any(event.kind.endswith(".requested") for event in state.requests)
+    """A request or a decision that is still to be carried out comes first: a hold at the last second counts.
+
+    While a change is in flight only a hold is heard, so nothing else may keep the countdown from running out.
+    """
+    if state.accepted is not None:
+        return True
+    in_flight = state.open_intent is not None
+    return any(
+        isinstance(event.body, HoldRequested) if in_flight else event.kind.endswith(".requested") for event in state.requests
+    )
 
 
-def _unattended(facts: Facts, criterion: str, segment: str, shown: str, breach: BreachLatched) -> do.Decision | None:
+def _unattended(state: RolloutState, facts: Facts, shown: str, breach: BreachLatched) -> do.Decision | None:
     """The countdown ran out while nobody drove: judge again. Still a breach, or cannot judge: roll back; recovered: ask."""
-    if facts.phase_verdict is None:
+    if facts.phase_verdict is None and facts.now < facts.driving_since + JUDGE_WITHIN:
         return None
-    now = next((v for v in facts.verdicts if (v.criterion, v.segment) == (criterion, segment)), None)
-    if now is not None and recovered(now):
+    latched = [b for b in (state.run.breaches if state.run is not None else ()) if b.role == Role.GUARDRAIL]
+    now = {(verdict.criterion, verdict.segment): verdict for verdict in facts.verdicts}
+    verdicts = [now.get((b.criterion, b.segment)) for b in latched]
+    if all(verdict is not None and recovered(verdict) for verdict in verdicts):
         return do.SetHold(
             HoldKind.AUTOMATIC,
             "recovered",

@@ -8,6 +8,7 @@ from rolloutctl.model.events import Action, HoldKind
 from rolloutctl.model.state import RolloutState, Status, Step
 from rolloutctl.model.verdict import PhaseState
 from rolloutctl.plan.model import Plan
+from rolloutctl.policy.breach import worst_breach
 from rolloutctl.policy.facts import Facts
 from rolloutctl.policy.permission import refusal
 from rolloutctl.units import show_clock, show_duration
@@ -80,7 +81,10 @@ def _evidence(plan: Plan, state: RolloutState, facts: Facts) -> list[Reason]:
     phase = plan.phases[state.phase]
     baked, verdict = state.baked(facts.now), facts.phase_verdict
     reasons = []
-    if verdict is None:
+    if (breach := worst_breach(state)) is not None:
+        text = f"Phase {phase.name} is BREACH: {breach.shown} was beyond its bound in this attempt."
+        reasons.append(Reason(ok=False, code="verdict", text=text))
+    elif verdict is None:
         reasons.append(Reason(ok=False, code="verdict", text=f"Phase {phase.name} has not been judged yet."))
     else:
         ready = verdict.state is PhaseState.READY
@@ -122,11 +126,19 @@ def _freeze(plan: Plan, facts: Facts) -> list[Reason]:
     return []
 
 
+def drift_of(state: RolloutState, facts: Facts) -> str:
+    """What somebody else made of the flag, as it is read now; empty: it is as we set it, or was not read."""
+    if facts.flag is None or state.expected is None or facts.flag.native == state.expected.native:
+        return ""
+    return str(facts.flag) if str(facts.flag) != str(state.expected) else f"{facts.flag}, changed in detail"
+
+
 def _flag(state: RolloutState, facts: Facts) -> list[Reason]:
     if facts.flag_error:
         return [Reason(ok=False, code="flag", text=f"The flag cannot be read: {facts.flag_error}")]
-    if state.drifted:
-        return [Reason(ok=False, code="drift", text=f"Somebody else changed the flag: it is {state.drifted}.")]
+    drifted = drift_of(state, facts) or (state.drifted if facts.flag is None else "")
+    if drifted:
+        return [Reason(ok=False, code="drift", text=f"Somebody else changed the flag: it is {drifted}.")]
     if facts.next_problem:
         return [Reason(ok=False, code="flag", text=facts.next_problem)]
     if facts.flag is not None:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from rolloutctl.model.events import Action, HoldKind, Purpose
-from rolloutctl.model.state import RolloutState, Status, Step
+from rolloutctl.model.state import Accepted, RolloutState, Status, Step
 from rolloutctl.model.verdict import PhaseState
-from rolloutctl.plan.model import Advance, Plan
+from rolloutctl.plan.model import Advance, Plan, Role
 from rolloutctl.policy import decision as do
-from rolloutctl.policy.breach import on_breach
-from rolloutctl.policy.conditions import FINISH, against, conditions
+from rolloutctl.policy.breach import on_breach, worst_breach
+from rolloutctl.policy.conditions import FINISH, against, conditions, drift_of
 from rolloutctl.policy.facts import Facts
 from rolloutctl.policy.holds import automatic_hold
-from rolloutctl.policy.requests import answer, rollback_first
+from rolloutctl.policy.requests import answer, hold_first, rollback_first
 from rolloutctl.policy.rollback import rolling_back, watch_after
 
 MOST_TRIES = 3
@@ -35,9 +35,9 @@ def decide(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision:
         return do.Wait()
     return (
         rollback_first(state, facts)
-        or _in_flight(state, facts)
         or on_breach(plan, state, facts)
-        or _carry_out(plan, state)
+        or _in_flight(state, facts)
+        or _carry_out(plan, state, facts)
         or answer(plan, state, facts)
         or _drift(state, facts)
         or _hold(plan, state, facts)
@@ -48,10 +48,16 @@ def decide(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision:
 
 
 def _in_flight(state: RolloutState, facts: Facts) -> do.Decision | None:
-    """An intent without outcome comes before anything but a rollback: read the real state, then act."""
+    """An intent without outcome comes before anything but a rollback and a hold: read the real state, then act."""
     intent = state.open_intent
     if intent is None:
         return None
+    if state.accepted is not None and state.accepted.action is Action.HOLD:
+        return do.SetHold(HoldKind.PERSON, "person", state.accepted.why)
+    if (hold := hold_first(state, facts)) is not None:
+        return hold
+    if intent.not_applied and intent.intent.purpose is Purpose.ADVANCE and (why := _stops(state)):
+        return do.GiveUpIntent(why)
     if intent.not_applied and intent.tries >= MOST_TRIES:
         return do.GiveUpIntent(f"it was sent {intent.tries} times and the flag server still does not show it")
     if intent.not_applied:
@@ -61,18 +67,24 @@ def _in_flight(state: RolloutState, facts: Facts) -> do.Decision | None:
     return do.Reconcile()
 
 
-def _carry_out(plan: Plan, state: RolloutState) -> do.Decision | None:
+def _stops(state: RolloutState) -> str:
+    """Why a step forward that has not happened is not sent again."""
+    breach, person = worst_breach(state), state.hold_by(HoldKind.PERSON)
+    if breach is not None:
+        return f"it has not happened and is not sent again: BREACH of {breach.shown}"
+    return f"it has not happened and is not sent again: {person.actor} holds it" if person is not None else ""
+
+
+def _carry_out(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:
     """What was decided and journalled is done, also by a driver that took over in between."""
     todo = state.accepted
     if todo is None:
         return None
     match todo.action:
-        case Action.ADVANCE | Action.BACK:
-            index = plan.index(todo.phase)
-            purpose = Purpose.ADVANCE if todo.action is Action.ADVANCE else Purpose.BACK
-            return do.ChangeFlag(purpose, todo.phase, index, todo.why)
-        case Action.FINISH:
-            return do.End("DONE", "every phase is done")
+        case Action.ADVANCE | Action.FINISH:
+            return _forward(plan, state, facts, todo)
+        case Action.BACK:
+            return do.ChangeFlag(Purpose.BACK, todo.phase, plan.index(todo.phase), todo.why)
         case Action.ABORT:
             return do.End("ABORTED", todo.why or "a person stopped it at the present exposure")
         case Action.HOLD:
@@ -83,12 +95,28 @@ def _carry_out(plan: Plan, state: RolloutState) -> do.Decision | None:
             return None
 
 
+def _forward(plan: Plan, state: RolloutState, facts: Facts, todo: Accepted) -> do.Decision | None:
+    """A step forward is withdrawn when a breach was latched since, or when a driver that took over finds it is not safe now."""
+    breach = worst_breach(state)
+    why: tuple[str, ...] = (f"BREACH of {breach.shown} came before it was carried out",) if breach is not None else ()
+    if not why and todo.at < facts.driving_since:
+        if state.requests:
+            why = ("another request came before it was carried out",)
+        elif state.phase >= 0 and facts.phase_verdict is None:
+            return None
+        else:
+            why = against(conditions(plan, state, facts, asking="" if todo.actor == "policy" else todo.actor))
+    if why:
+        return do.Decide(todo.action, accepted=False, reasons=why, phase=todo.phase)
+    if todo.action is Action.FINISH:
+        return do.End("DONE", "every phase is done")
+    return do.ChangeFlag(Purpose.ADVANCE, todo.phase, plan.index(todo.phase), todo.why)
+
+
 def _drift(state: RolloutState, facts: Facts) -> do.Decision | None:
     """Somebody else's change is journalled once for what it made of the flag; the hold follows from it."""
-    if facts.flag is None or state.expected is None or facts.flag.native == state.expected.native:
-        return None
-    actual = f"{facts.flag}" if f"{facts.flag}" != f"{state.expected}" else f"{facts.flag}, changed in detail"
-    return None if state.drifted == actual else do.NoteDrift(expected=str(state.expected), actual=actual)
+    actual = drift_of(state, facts)
+    return do.NoteDrift(expected=str(state.expected), actual=actual) if actual and state.drifted != actual else None
 
 
 def _hold(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:
@@ -107,7 +135,7 @@ def _settle(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None
         return do.Wait(until=state.settle_until)
     if facts.verification is None or facts.verify_due:
         return do.Verify()
-    if not facts.verification.seen:
+    if not facts.verification.seen or state.hold_by(HoldKind.AUTOMATIC) is not None or worst_breach(state) is not None:
         return None
     phase = plan.phases[state.phase]
     return do.StartBaking(phase.name, facts.verification.how, phase.stabilise)
@@ -117,7 +145,8 @@ def _progress(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | No
     if state.step is Step.BAKING and state.run is not None and not state.held:
         phase, verdict = plan.phases[state.phase], facts.phase_verdict
         ready = verdict is not None and verdict.state is PhaseState.READY
-        if ready and state.baked(facts.now) >= phase.bake:
+        latched = any(breach.role != Role.INFO for breach in state.run.breaches)
+        if ready and not latched and state.baked(facts.now) >= phase.bake:
             return do.MarkReady(phase.name)
     ready_or_waiting = state.step is Step.READY or (state.step is Step.WAITING and state.phase >= 0)
     if ready_or_waiting and plan.phases[state.phase].advance is Advance.AUTO:

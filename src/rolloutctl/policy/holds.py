@@ -15,21 +15,26 @@ HoldReason = tuple[str, str]
 
 
 def automatic_hold(plan: Plan, state: RolloutState, facts: Facts) -> HoldReason | None:
-    """Worst first."""
+    """Worst first. What cannot be observed just now has not ended: a restart or a silent flag server lifts no hold."""
     present = state.hold_by(HoldKind.AUTOMATIC)
     breach = worst_breach(state)
-    if present is not None and present.code == "recovered" and breach is not None and not state.requests:
-        return (present.code, present.reason)
+    kept = (present.code, present.reason) if present is not None else ("", "")
+    if kept[0] == "recovered" and breach is not None:
+        return kept
     if breach is not None and plan.rollback.irreversible is not None:
         return ("breach", f"BREACH of {breach.criterion}; rolling back is declared irreversible: {plan.rollback.irreversible}")
     if breach is not None and plan.rollback.on_breach is OnBreach.HOLD:
         return ("breach", f"BREACH of {breach.criterion}; the plan holds on a breach, a person decides")
-    if state.drifted and facts.flag is not None and not _as_expected(state, facts):
+    if state.drifted and not _as_expected(state, facts):
         return ("drift", f"somebody else changed the flag: it is {state.drifted}, it should be {state.expected}")
     if state.step is Step.SETTLING and facts.verification is not None and not facts.verification.seen:
         return ("unseen", f"the change is not seen by clients: {facts.verification.how}")
+    if state.step is Step.SETTLING and facts.verification is None and kept[0] == "unseen":
+        return kept
     if state.step not in {Step.BAKING, Step.READY, Step.WAITING} or state.run is None:
         return None
+    if facts.phase_verdict is None and kept[0] in {"evidence", "exposure"}:
+        return kept
     if facts.exposure_off:
         return ("exposure", facts.exposure_off)
     if facts.phase_verdict is not None and facts.phase_verdict.state is PhaseState.HOLD:
@@ -42,13 +47,17 @@ def _as_expected(state: RolloutState, facts: Facts) -> bool:
 
 
 def _deadline(plan: Plan, state: RolloutState, facts: Facts) -> HoldReason | None:
-    run, phase = state.run, plan.phases[state.phase]
+    run, phase, present = state.run, plan.phases[state.phase], state.hold_by(HoldKind.AUTOMATIC)
     if (
         run is None
         or run.deadline_waived
         or state.step is not Step.BAKING
         or facts.now < run.started_at + phase.deadline_or_default
     ):
+        return None
+    if present is not None and present.code == "deadline":
+        return (present.code, present.reason)
+    if facts.phase_verdict is not None and facts.phase_verdict.state is PhaseState.READY and state.baked(facts.now) >= phase.bake:
         return None
     missing = (
         facts.phase_verdict.why

@@ -14,7 +14,7 @@ def refusal(config: Config, person: str, environment: str, action: Action) -> st
         return f"{person} is a viewer; only operators and approvers change anything (config, [operators])."
     declared = config.environments.get(environment)
     write = declared.write if declared else Write.OPERATOR
-    if action in {Action.ROLLBACK, Action.HOLD}:
+    if action in {Action.ROLLBACK, Action.HOLD, Action.CHECKED}:
         return ""
     if action is Action.APPROVE and role is not OperatorRole.APPROVER:
         return f"{person} is an operator; only an approver approves (config, [operators])."

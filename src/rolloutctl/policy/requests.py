@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rolloutctl.model import events as ev
-from rolloutctl.model.events import Action, Event
+from rolloutctl.model.events import Action, Event, HoldKind
 from rolloutctl.model.state import RolloutState
 from rolloutctl.plan.model import Plan
 from rolloutctl.policy import decision as do
@@ -18,6 +18,15 @@ def rollback_first(state: RolloutState, facts: Facts) -> do.Decision | None:
             why = refusal(facts.config, request.actor, state.target.environment, Action.ROLLBACK)
             reasons = (why,) if why else (f"{request.actor} asked" + (f": {request.body.why}" if request.body.why else ""),)
             return do.Decide(Action.ROLLBACK, accepted=not why, reasons=reasons, request=request.seq)
+    return None
+
+
+def hold_first(state: RolloutState, facts: Facts) -> do.Decision | None:
+    """A hold is heard while a change is in flight: nothing else may be, until its outcome is known."""
+    for request in state.requests:
+        if isinstance(request.body, ev.HoldRequested):
+            why = refusal(facts.config, request.actor, state.target.environment, Action.HOLD)
+            return do.Decide(Action.HOLD, accepted=not why, reasons=(why,) if why else _for(request), request=request.seq)
     return None
 
 
@@ -64,7 +73,7 @@ def _missing(plan: Plan, state: RolloutState, facts: Facts, request: Event, phas
         case ev.BackRequested():
             return back_missing(plan, state, phase)
         case ev.ResumeRequested():
-            return () if state.held or state.flag_failure else ("nothing holds it.",)
+            return _resume(state)
         case ev.ApprovalGiven():
             return _approve(plan, state, request, phase)
         case ev.GateSigned(gate=gate_id):
@@ -76,6 +85,21 @@ def _missing(plan: Plan, state: RolloutState, facts: Facts, request: Event, phas
             return ("the rollback is not unknown; nothing is to be checked by hand.",)
         case _:
             return ()
+
+
+def _resume(state: RolloutState) -> tuple[str, ...]:
+    automatic = state.hold_by(HoldKind.AUTOMATIC)
+    if state.hold_by(HoldKind.PERSON) is not None or state.flag_failure:
+        return ()
+    if automatic is None:
+        return ("nothing holds it.",)
+    match automatic.code:
+        case "deadline":
+            return ()
+        case "breach" | "recovered":
+            return (f"a breach stays in its attempt: step back, roll back or abort. Held: {automatic.reason}.",)
+        case _:
+            return (f"no person holds it; it goes on when the reason ends: {automatic.reason}.",)
 
 
 def _unchecked(checks: tuple[str, ...], body: ev.GateSigned) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from rolloutctl.model.cohort import OFF, Cohort, CohortState
-from rolloutctl.model.events import Action, Kind, Purpose
+from rolloutctl.model.events import Action, Event, Kind, Purpose
 from rolloutctl.model.state import RolloutState, Status
 from rolloutctl.plan.model import Plan, RollbackTo
 from rolloutctl.policy import decision as do
 from rolloutctl.policy.facts import Facts
+from rolloutctl.policy.permission import refusal
 
 UNKNOWN_AFTER_TRIES = 3
 UNKNOWN_AFTER_UNSEEN = timedelta(seconds=60)
@@ -25,10 +26,8 @@ def rollback_target(plan: Plan, state: RolloutState) -> Cohort:
 
 
 def rolling_back(state: RolloutState, facts: Facts) -> do.Decision:
-    for request in state.requests:
-        joined = _join(state, request.seq, request.kind)
-        if joined is not None:
-            return joined
+    if state.requests:
+        return _join(state, facts, state.requests[0])
     if state.accepted is not None and state.accepted.action is Action.CHECKED:
         return do.End("ROLLED_BACK", f"{state.accepted.actor} has checked: {state.accepted.why}")
     if state.open_intent is not None and state.open_intent.intent.purpose in {Purpose.ROLLBACK, Purpose.RESTORE_OFF}:
@@ -44,16 +43,18 @@ def rolling_back(state: RolloutState, facts: Facts) -> do.Decision:
     return do.TurnOff(Purpose.ROLLBACK, state.rollback_why)
 
 
-def _join(state: RolloutState, seq: int, kind: Kind) -> do.Decision | None:
-    match kind:
+def _join(state: RolloutState, facts: Facts, request: Event) -> do.Decision:
+    seq = request.seq
+    match request.kind:
         case Kind.ROLLBACK_REQUESTED:
             return do.Decide(Action.ROLLBACK, accepted=True, reasons=("joins the rollback that is running",), request=seq)
         case Kind.ROLLBACK_CHECKED:
             unknown = state.status is Status.ROLLBACK_UNKNOWN
-            why = () if unknown else ("the rollback is not unknown; nothing is to be checked by hand.",)
-            return do.Decide(Action.CHECKED, accepted=unknown, reasons=why, request=seq)
+            why = "" if unknown else "the rollback is not unknown; nothing is to be checked by hand."
+            why = refusal(facts.config, request.actor, state.target.environment, Action.CHECKED) or why
+            return do.Decide(Action.CHECKED, accepted=not why, reasons=(why,) if why else (), request=seq)
         case _:
-            action = _ACTION_OF.get(kind, Action.RESUME)
+            action = _ACTION_OF.get(request.kind, Action.RESUME)
             return do.Decide(action, accepted=False, reasons=("the rollout is being rolled back.",), request=seq)
 
 
@@ -85,7 +86,9 @@ def _give_up(state: RolloutState) -> do.Decision | None:
 
 
 def _verified(state: RolloutState, facts: Facts) -> do.Decision:
-    seen = facts.verification
+    seen, target = facts.verification, _expected(state)
+    if facts.flag is not None and above(facts.flag, state, target):
+        return do.NoteDrift(expected=str(target), actual=str(facts.flag))
     if seen is None or (facts.verify_due and not seen.seen):
         return do.Verify()
     if seen.seen:
@@ -94,6 +97,11 @@ def _verified(state: RolloutState, facts: Facts) -> do.Decision:
     if late and state.status is Status.ROLLING_BACK:
         return do.End("ROLLBACK_UNKNOWN", f"the flag server says off, and clients do not follow: {seen.how}")
     return do.Wait(until=facts.now + timedelta(seconds=1))
+
+
+def _expected(state: RolloutState) -> Cohort:
+    """Whom the flag served when the rollback was read back."""
+    return (state.expected.effective if state.expected is not None else None) or OFF
 
 
 def watch_after(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision:
@@ -119,7 +127,7 @@ def above(flag: CohortState, state: RolloutState, target: Cohort) -> bool:
     """Whether the flag serves anybody whom the rollback's target does not."""
     if not flag.enabled:
         return False
-    if state.expected is not None and flag.native == state.expected.native:
+    if state.rollback_settled and state.expected is not None and flag.native == state.expected.native:
         return False
     if flag.cohort is None:
         return True

@@ -164,6 +164,7 @@ def _scrapes(plan: Plan, interval_s: float) -> Iterator[Finding]:
         if window.total_seconds() < shortest:
             yield RULES["RC609"].at(
                 ("criteria", index, key),
-                f'"{criterion.id}" is taken over {show_duration(window)}, but samples come every {interval_s:g} s: a missed scrape or two leave nothing.',
+                f'"{criterion.id}" is taken over {show_duration(window)}, but samples come every {interval_s:g} s: '
+                "a missed scrape or two leave nothing.",
                 f"Use a window of at least {_SCRAPES} scrapes.",
             )

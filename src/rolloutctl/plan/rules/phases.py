@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from rolloutctl.constraints import Key
 from rolloutctl.plan.findings import RULES, Finding
@@ -69,13 +70,15 @@ def _times(plan: Plan, phase: Phase, key: Key) -> Iterator[Finding]:
     if deadline < earliest:
         yield RULES["RC305"].at(
             (*key, "deadline") if phase.deadline is not None else (*key, "bake"),
-            f'The deadline of phase "{phase.name}" ({show_duration(deadline)}) is over before it can be READY ({show_duration(earliest)}).',
+            f'The deadline of phase "{phase.name}" ({show_duration(deadline)}) is over before it can be READY '
+            f"({show_duration(earliest)}).",
             "Move the deadline behind bake and judge.min_time.",
         )
     if bake and plan.metrics.warmup >= bake:
         yield RULES["RC307"].at(
             (*key, "bake"),
-            f'The warm-up of {show_duration(plan.metrics.warmup)} leaves nothing of the {show_duration(bake)} that phase "{phase.name}" bakes.',
+            f"The warm-up of {show_duration(plan.metrics.warmup)} leaves nothing of the {show_duration(bake)} "
+            f'that phase "{phase.name}" bakes.',
             "Bake longer than the warm-up.",
         )
 
@@ -89,12 +92,12 @@ def _exposure(plan: Plan) -> Iterator[Finding]:
             f'Phase "{phase.name}" gives the canary to everybody at once: a regression hits all users before anything is known.',
             "Begin with an audience or a few percent.",
         )
-    for (_, before), (index, phase) in zip(exposed, exposed[1:], strict=False):
+    for (_, before), (index, phase) in pairwise(exposed):
         was, is_ = before.cohort.percent, phase.cohort.percent
         if was and is_ > _LEAP * was:
             yield RULES["RC310"].at(
                 ("phases", index, "cohort"),
-                f'Phase "{phase.name}" goes from {show_number(was)} % to {show_number(is_)} %: trouble that {show_number(was)} % did not '
-                "show would come at more than ten times the size.",
+                f'Phase "{phase.name}" goes from {show_number(was)} % to {show_number(is_)} %: trouble that {show_number(was)} % '
+                "did not show would come at more than ten times the size.",
                 "Put a phase in between.",
             )

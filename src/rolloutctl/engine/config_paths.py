@@ -1,0 +1,55 @@
+"""Relative paths in a config are relative to the file they stand in, and `~` is the user's home."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+SQLITE = "sqlite:///"
+_TLS_FILES = ("ca", "cert", "key")
+
+
+def anchored(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """A copy in which every path is absolute: certificates, files and programs of secrets, the journal's database."""
+    return {name: _anchor(value, name, folder) for name, value in data.items()}
+
+
+def _anchor(value: object, name: str, folder: Path) -> object:
+    if not isinstance(value, dict):
+        return value
+    if name == "journal":
+        return {key: _journal(item, folder) if key == "url" else item for key, item in value.items()}
+    if name == "tls":
+        return {key: _path(item, folder) if key in _TLS_FILES else item for key, item in value.items()}
+    if name in ("token", "password"):
+        return {key: _secret(item, key, folder) for key, item in value.items()}
+    return {key: _anchor(item, key, folder) for key, item in value.items()}
+
+
+def _path(value: object, folder: Path) -> object:
+    return str(folder / _home(value)) if isinstance(value, str) and value else value
+
+
+def _secret(value: object, key: str, folder: Path) -> object:
+    if key == "file":
+        return _path(value, folder)
+    # A bare program name is looked up on PATH; one with a slash is a path.
+    if key == "command" and isinstance(value, list) and value and isinstance(value[0], str) and "/" in value[0]:
+        return [_path(value[0], folder), *value[1:]]
+    return value
+
+
+def _journal(value: object, folder: Path) -> object:
+    if not isinstance(value, str) or not value.startswith(SQLITE) or value == SQLITE:
+        return value
+    return f"{SQLITE}{folder / _home(value.removeprefix(SQLITE))}"
+
+
+def _home(text: str) -> Path:
+    path = Path(text)
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        # No such user: the path stays as written, and opening it says so.
+        return path
