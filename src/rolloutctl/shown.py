@@ -23,6 +23,8 @@ def shown(value: object) -> str:
             text = "true" if value else "false"
         case str():
             text = f'"{value if len(value) <= _LONGEST_SHOWN else value[: _LONGEST_SHOWN - 1] + "…"}"'
+        case int() if value.bit_length() > _LONGEST_SHOWN * 3:
+            text = "a very long number"
         case int() | float() | Decimal() | date() | time():
             text = str(value)
         case list() | tuple():

@@ -132,7 +132,7 @@ def parse_number(value: object) -> Decimal:
         msg = f"{shown(value)} is not a number"
         raise ValueError(msg)
     try:
-        number = Decimal(str(value))
+        number = Decimal(value) if isinstance(value, int) else Decimal(str(value))
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite() or abs(number.adjusted()) > 300 or len(number.as_tuple().digits) > _MAX_DIGITS:

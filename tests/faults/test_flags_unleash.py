@@ -362,7 +362,9 @@ async def test_a_server_that_says_off_and_stays_on_is_a_conflict() -> None:
 
 
 @pytest.mark.parametrize(("nth", "method"), [(1, "POST"), (2, "PATCH"), (3, "POST")])
-@pytest.mark.parametrize("fault", [Status(400, b'{"message":"no"}'), Status(429, b"", {"Retry-After": "60"}), LoseAnswer(), LoseRequest()])
+@pytest.mark.parametrize(
+    "fault", [Status(400, b'{"message":"no"}'), Status(429, b"", {"Retry-After": "60"}), LoseAnswer(), LoseRequest()]
+)
 async def test_a_change_of_several_requests_cut_in_the_middle_says_what_was_done(nth: int, method: str, fault: Fault) -> None:
     model = UnleashModel()
     with behind_proxy(model) as (provider, proxy):

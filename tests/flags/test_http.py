@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from rolloutctl.config import Tls
 from rolloutctl.errors import InvalidInput
-from rolloutctl.flags.http import NOT_JSON, Answered, Call, Exchange, NoAnswer, NotSent, Timeouts, client_factory, decode, exchange
+from rolloutctl.flags.http import (
+    NOT_JSON,
+    Answered,
+    Call,
+    Exchange,
+    NoAnswer,
+    NotSent,
+    Timeouts,
+    client_factory,
+    decode,
+    exchange,
+)
 
 TIMEOUTS = Timeouts(0.5, 0.5)
 SECRET = "*:*.very-secret-token"
@@ -120,7 +131,11 @@ def test_decoding_never_raises(body: str) -> None:
     decode(body)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
 def test_json_is_read(value: object) -> None:
     assert decode(json.dumps(value)) == value
 

@@ -250,7 +250,9 @@ async def test_a_secret_is_read_again_once_after_a_401() -> None:
     assert reads == 2
 
 
-@pytest.mark.parametrize(("secret", "word"), [("", "empty"), ("a\nb-secret", "no header can carry"), ("ключ-secret", "no header can carry")])
+@pytest.mark.parametrize(
+    ("secret", "word"), [("", "empty"), ("a\nb-secret", "no header can carry"), ("ключ-secret", "no header can carry")]
+)
 async def test_a_secret_that_cannot_be_sent_is_a_sentence_without_it(secret: str, word: str) -> None:
     provider = UnleashProvider(settings(), lambda _: secret, RealClock())
     health = await provider.probe()

@@ -37,7 +37,9 @@ def test_what_says_nothing_makes_no_difference() -> None:
     assert kept == ["e\u0301"], "a value goes back to the server as it came, without normalisation"
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"enabled":true}', '{"enabled":true,"strategies":{}}', '{"enabled":1,"strategies":[1]}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"enabled":true}', '{"enabled":true,"strategies":{}}', '{"enabled":1,"strategies":[1]}']
+)
 def test_a_broken_native_document_is_a_sentence(text: str) -> None:
     with pytest.raises(InvalidInput, match="document"):
         parse_native(text)
@@ -119,7 +121,14 @@ def test_on_without_a_strategy_serves_everybody_and_is_foreign() -> None:
     assert understand(document(enabled=False), "userId").foreign == ()
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(list(Strategy.model_fields) + ["sortOrder"]), st.none() | st.text() | st.integers() | st.lists(st.text()))))
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(list(Strategy.model_fields) + ["sortOrder"]),
+            st.none() | st.text() | st.integers() | st.lists(st.text()),
+        )
+    )
+)
 def test_garbage_is_a_value_error_without_the_input(entries: list[dict[str, Any]]) -> None:
     try:
         parse_strategies(entries)

@@ -6,7 +6,13 @@ from rolloutctl.flags.unleash_events import ADDED, DISABLED, ENABLED, REMOVED, U
 
 
 def entry(number: int, kind: str, environment: str | None = "production", **more: Any) -> dict[str, Any]:
-    return {"id": number, "type": kind, "createdBy": "bob", "createdAt": "2026-01-05T10:00:00Z", "environment": environment} | more
+    return {
+        "id": number,
+        "type": kind,
+        "createdBy": "bob",
+        "createdAt": "2026-01-05T10:00:00Z",
+        "environment": environment,
+    } | more
 
 
 def rollout(value: str) -> dict[str, Any]:

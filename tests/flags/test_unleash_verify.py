@@ -66,7 +66,8 @@ def test_anything_else_is_not(document: dict[str, Any], want: Cohort, word: str)
 
 
 @pytest.mark.parametrize(
-    "document", [None, [], {}, {"features": {}}, served() | {"features": [{"name": "checkout"}]}, served(enabled=True, strategies="x")]
+    "document",
+    [None, [], {}, {"features": {}}, served() | {"features": [{"name": "checkout"}]}, served(enabled=True, strategies="x")],
 )
 def test_what_is_no_such_document_is_a_value_error(document: Any) -> None:
     with pytest.raises(ValueError, match="not|without"):

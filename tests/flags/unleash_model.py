@@ -125,7 +125,7 @@ class UnleashModel:
                 return ""
             case "POST", ["strategies"]:
                 return self._create(place, environment, body)
-            case ("PATCH" | "PUT" | "DELETE"), ["strategies", number]:
+            case (("PATCH" | "PUT" | "DELETE"), ["strategies", number]):
                 old = next((each for each in place.strategies if each["id"] == number), None)
                 if old is None:
                     raise Refused(404, "NotFoundError", f"Could not find strategy with id: {number}")

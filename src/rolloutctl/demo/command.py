@@ -22,11 +22,12 @@ from typing import Annotated
 import typer
 
 from rolloutctl.demo.plans import DemoFiles, environment, write_files
-from rolloutctl.demo.process import running_world
+from rolloutctl.demo.process import running_world, wait_until_scraped
 from rolloutctl.demo.ready import WorldUrls
 from rolloutctl.demo.scenarios import SERVICES, Scenario
 from rolloutctl.engine.commands import Command, CommandKind
-from rolloutctl.engine.engine import Drives
+from rolloutctl.engine.engine import Drives, Engine
+from rolloutctl.engine.handle import Leaving
 from rolloutctl.engine.sealing import seal
 from rolloutctl.engine.settings import Settings, Surroundings, read_settings
 from rolloutctl.engine.thread import EngineThread
@@ -45,10 +46,13 @@ class DemoEngine(EngineThread):
     def drives(self) -> tuple[str, ...]:
         return ()
 
+    async def _farewell(self, engine: Engine, left: tuple[str, ...], leaving: Leaving) -> str:
+        return ""
+
 
 def demo(
     speed: Annotated[
-        float, typer.Option(help="Divides the durations of the demo's plans; no clock is warped.", min=0.1, max=60)
+        float, typer.Option(help="Divides the durations of the demo's plans; no clock is warped.", min=0.1, max=20)
     ] = 5.0,
     scenario: Annotated[list[Scenario] | None, typer.Option(help="Only these; give it several times for several.")] = None,
     embedded_metrics: Annotated[
@@ -71,6 +75,7 @@ def demo(
         print("rolloutctl: starting the demo's service, flag server and metrics …", file=sys.stderr)  # noqa: T201
         with running_world(speed=speed, scenarios=scenarios, seed=seed, embedded_metrics=embedded_metrics) as world:
             os.environ.update(environment(world))
+            wait_until_scraped(world)
             files = write_files(place, world, speed)
             code = _with_screen(world, files, speed) if screen else _without_screen(world, files)
     raise typer.Exit(code)

@@ -204,7 +204,8 @@ def _phases(service: Service, pace: Pace) -> list[dict[str, Any]]:
             "cohort": cohort,
             "bake": pace.span(bake),
             "deadline": pace.span(4 * bake, at_least=60.0),
-            "advance": "manual",
+            # The good canary is left to people; the others step to five percent by themselves, where something happens.
+            "advance": "auto" if name == "internal" and service.scenario is not Scenario.GOOD else "manual",
         }
         for name, cohort, bake in cohorts
     ]

@@ -28,7 +28,7 @@ def _anchor(value: object, name: str, folder: Path) -> object:
 
 
 def _path(value: object, folder: Path) -> object:
-    return str(folder / _home(value)) if isinstance(value, str) and value else value
+    return str(folder / home(Path(value))) if isinstance(value, str) and value else value
 
 
 def _secret(value: object, key: str, folder: Path) -> object:
@@ -43,11 +43,11 @@ def _secret(value: object, key: str, folder: Path) -> object:
 def _journal(value: object, folder: Path) -> object:
     if not isinstance(value, str) or not value.startswith(SQLITE) or value == SQLITE:
         return value
-    return f"{SQLITE}{folder / _home(value.removeprefix(SQLITE))}"
+    return f"{SQLITE}{folder / home(Path(value.removeprefix(SQLITE)))}"
 
 
-def _home(text: str) -> Path:
-    path = Path(text)
+def home(path: Path) -> Path:
+    """`~` as the user's home."""
     try:
         return path.expanduser()
     except RuntimeError:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from rolloutctl.engine.commit import commit
 from rolloutctl.engine.record import RolloutRecord
+from rolloutctl.engine.snapshot import FlagReading
 from rolloutctl.engine.world import World
 from rolloutctl.errors import InvalidInput, RolloutctlError, Unreachable
 from rolloutctl.model import events as ev
@@ -143,7 +145,14 @@ async def reconcile(world: World, rollout: RolloutRecord, lease: Lease) -> str:
             settle_until=world.time.now() + timedelta(seconds=_settle_s(rollout, provider)),
         ),
     )
+    _saw(world, rollout, actual)
     return ""
+
+
+def _saw(world: World, rollout: RolloutRecord, state: CohortState) -> None:
+    """A read-back is a reading: views and policy need not wait for the next poll."""
+    reading = FlagReading(state=state, read_at=world.clock.now())
+    rollout.observed = replace(rollout.observed, flag=reading, flag_change=rollout.state.last_change)
 
 
 def _found(rollout: RolloutRecord, intent: ev.FlagIntent, actual: CohortState) -> Reality:
@@ -197,6 +206,8 @@ async def _send(
         target.provider, f"{target.key} in {target.environment} → {what}", type(outcome).__name__, world.clock.monotonic() - began
     )
     await commit(world, rollout, lease, _journalled(world, rollout, provider, seq, outcome))
+    if isinstance(outcome, out.Applied | out.Unchanged):
+        _saw(world, rollout, outcome.state)
 
 
 def _journalled(world: World, rollout: RolloutRecord, provider: Provider, seq: int, outcome: out.Outcome) -> ev.Body:

@@ -9,9 +9,13 @@ import base64
 import json
 import os
 import re
+import selectors
+import signal
 import stat
 import subprocess
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import assert_never
 from urllib.parse import quote, quote_plus
@@ -22,13 +26,14 @@ from rolloutctl.errors import InvalidInput
 _TIMEOUT_S = 10.0
 _LARGEST = 64 * 1024
 _HIDDEN = "«secret»"
+_SHORTEST_FORM = 4
 
 
-def read_secret(secret: Secret) -> str:
+def read_secret(secret: Secret, environ: Mapping[str, str] = os.environ) -> str:
     """The secret, without white space around it. Blocks up to 10 s for a command. Raises InvalidInput."""
     match secret:
         case FromEnv():
-            value = _from_env(secret.env)
+            value = _from_env(secret.env, environ)
         case FromFile():
             value = _from_file(Path(secret.file))
         case FromCommand():
@@ -57,8 +62,8 @@ def _source(secret: Secret) -> str:
             assert_never(secret)
 
 
-def _from_env(name: str) -> str:
-    value = os.environ.get(name)
+def _from_env(name: str, environ: Mapping[str, str]) -> str:
+    value = environ.get(name)
     if value is None:
         raise InvalidInput(f"Environment variable {name}, which holds a secret, is not set.", remedy=f"Set it: export {name}=…")
     return value
@@ -66,39 +71,75 @@ def _from_env(name: str) -> str:
 
 def _from_file(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            raw = b"" if _readable_by_all(mode) else file.read(_LARGEST + 1)
-    except OSError as error:
-        why = (error.strerror or "unknown trouble").lower()
-        raise InvalidInput(f"Secret file {path} cannot be read: {why}.", remedy="Check the path and its permissions.") from None
-    if _readable_by_all(mode):
+        # Not blocking: opening a pipe that nobody writes to would wait for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            raw = os.read(descriptor, _LARGEST + 1) if stat.S_ISREG(mode) and not mode & stat.S_IROTH else b""
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        why = (error.strerror or "").lower() if isinstance(error, OSError) else ""
+        raise InvalidInput(
+            f"Secret file {path} cannot be read: {why or 'it has no usable name'}.", remedy="Check the path and its permissions."
+        ) from None
+    if not stat.S_ISREG(mode):
+        raise InvalidInput(
+            f"Secret file {path} is not a regular file.", remedy="For what a program prints, use { command = […] }."
+        )
+    if mode & stat.S_IROTH:
         raise InvalidInput(f"Secret file {path} can be read by everybody on this machine.", remedy=f"Run: chmod 600 {path}")
     return _text(raw, f"Secret file {path}")
 
 
-def _readable_by_all(mode: int) -> bool:
-    return stat.S_ISREG(mode) and bool(mode & stat.S_IROTH)
-
-
 def _from_command(command: tuple[str, ...]) -> str:
-    name = command[0]
+    what = f"The command {command[0]}, which prints a secret,"
     try:
-        done = subprocess.run(  # noqa: S603 - the config's owner names the program; no shell is involved
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=_TIMEOUT_S, check=False
+        # A session of its own: it cannot take the terminal, and its children end with it.
+        process = subprocess.Popen(  # noqa: S603 - the config's owner names the program; no shell is involved
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
         )
-    except subprocess.TimeoutExpired:
-        why = f"The command {name}, which prints a secret, did not end within {_TIMEOUT_S:g} s."
-        raise InvalidInput(why, remedy="Run it by hand: it may be waiting for a password.") from None
     except (OSError, ValueError) as error:
-        why = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "it cannot be started"
+        why = (error.strerror or "").lower() if isinstance(error, OSError) else ""
+        raise InvalidInput(f"{what} did not start: {why or 'it has no usable name'}.", remedy="Check its path.") from None
+    with process:
+        try:
+            raw = _output(process, time.monotonic() + _TIMEOUT_S)
+        except TimeoutError:
+            raise InvalidInput(
+                f"{what} did not end within {_TIMEOUT_S:g} s.", remedy="Run it by hand: it may be waiting for a password."
+            ) from None
+        finally:
+            # Only where it has not ended: what it left running on purpose, such as a key agent, is not ours to end.
+            if process.poll() is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+    if len(raw) <= _LARGEST and process.returncode:
         raise InvalidInput(
-            f"The command {name}, which prints a secret, did not start: {why}.", remedy="Check its path."
-        ) from None
-    if done.returncode:
-        why = f"The command {name}, which prints a secret, failed with exit code {done.returncode}."
-        raise InvalidInput(why, remedy="Run it by hand to see why; what it says is not shown here.")
-    return _text(done.stdout, f"What the command {name} prints")
+            f"{what} failed with exit code {process.returncode}.",
+            remedy="Run it by hand: what it says is not shown here.",
+        )
+    return _text(raw, f"What the command {command[0]} prints")
+
+
+def _output(process: subprocess.Popen[bytes], deadline: float) -> bytes:
+    """What it prints, until it ends or has printed too much. Raises TimeoutError."""
+    assert process.stdout is not None
+    raw = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while len(raw) <= _LARGEST:
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                raise TimeoutError
+            chunk = os.read(process.stdout.fileno(), _LARGEST)
+            if not chunk:
+                try:
+                    process.wait(max(0.0, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    raise TimeoutError from None
+                break
+            raw += chunk
+    return raw
 
 
 def _text(raw: bytes, what: str) -> str:
@@ -128,7 +169,8 @@ class Scrubber:
 
 
 def _forms(value: str) -> set[str]:
-    if not value:
+    if len(value) < _SHORTEST_FORM:
+        # Replacing every "a" would tell more than it hides.
         return set()
     raw = value.encode()
     forms = {
@@ -145,8 +187,8 @@ def _forms(value: str) -> set[str]:
         for before in range(3):
             encoded = encode(b"\0" * before + raw).decode().rstrip("=")
             start, end = (0, 2, 3)[before], len(encoded)
-            if (before + len(raw)) % 3 and before:
+            if (before + len(raw)) % 3:
                 end -= 1
             forms.add(encoded[start:end])
         forms.add(encode(raw).decode())
-    return {form for form in forms if len(form) >= min(4, len(value))}
+    return {form for form in forms if len(form) >= _SHORTEST_FORM}

@@ -18,7 +18,8 @@ from pydantic import BaseModel
 
 from rolloutctl.config import Config, FromCommand, FromEnv, FromFile
 from rolloutctl.constraints import Key
-from rolloutctl.engine.config_paths import SQLITE, anchored
+from rolloutctl.engine.config_merge import Merged
+from rolloutctl.engine.config_paths import SQLITE, anchored, home
 from rolloutctl.errors import ConfigInvalid, InvalidInput, Place
 from rolloutctl.not_yet import CONFIG
 from rolloutctl.shown import printable
@@ -28,8 +29,6 @@ from rolloutctl.toml_words import dotted
 
 _APP = "rolloutctl"
 _PREFIX = "ROLLOUTCTL_"
-# Tables that mean something only as a whole: half of one and half of another would be neither.
-_WHOLE = frozenset({"auth", "client_auth", "token", "password"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +71,17 @@ class Effective:
 def read_settings(explicit: Path | None, surroundings: Surroundings) -> Settings:
     """Raises ConfigInvalid; files that are not there are fine, but for the explicit one."""
     files = _files(explicit, surroundings)
-    merged, places = _Merged(), {}
+    merged = Merged()
     for path in files:
         document = _read(path)
         merged.take(anchored(document.data, path.parent), document.places)
-    _take_environment(merged, surroundings)
-    places = merged.places
-    document = Document(str(files[-1]) if files else "config", merged.data, places)
-    config = validate(Config, document, ConfigInvalid, CONFIG)
-    origins = {dotted(key): str(Place(place.file, place.line)) for key, place in places.items()}
+    for variable, text in sorted(surroundings.environ.items()):
+        if variable.startswith(_PREFIX) and "__" in variable.removeprefix(_PREFIX):
+            _take_variable(merged, variable, text)
+    # Paths from files are absolute by now; one that still is not came from a variable.
+    data = anchored(merged.data, surroundings.cwd)
+    config = validate(Config, Document(str(files[-1]) if files else "config", data, merged.places), ConfigInvalid, CONFIG)
+    origins = {dotted(key): str(Place(place.file, place.line)) for key, place in merged.places.items()}
     return Settings(config, origins, files, surroundings.state_home)
 
 
@@ -92,21 +93,19 @@ def journal_path(settings: Settings) -> Path:
 
 def effective(settings: Settings) -> tuple[Effective, ...]:
     """Every value in force, with where it came from; secrets as where they are read from, never what they are."""
-    lines: list[Effective] = []
-    for key, value in _leaves(settings.config, ()):
-        origin = next(
-            (settings.origins[dotted(key[:n])] for n in range(len(key), 0, -1) if dotted(key[:n]) in settings.origins), ""
-        )
-        lines.append(Effective(dotted(key), value, origin if origin and _said(settings, key) else "default"))
-    return tuple(lines)
+    return tuple(
+        Effective(dotted(key), value, settings.origins.get(dotted(key), "default")) for key, value in _leaves(settings.config, ())
+    )
 
 
 def _files(explicit: Path | None, surroundings: Surroundings) -> tuple[Path, ...]:
     usual = (surroundings.config_home / "config.toml", surroundings.cwd / "rolloutctl.toml")
-    found = [path for path in usual if path.is_file()]
-    if explicit is not None:
-        found.append(surroundings.cwd / explicit.expanduser())
-    return tuple(dict.fromkeys(found))
+    # isfile says no, rather than raising, where a folder on the way may not be entered.
+    found = [path for path in usual if os.path.isfile(path)]  # noqa: PTH113
+    if explicit is None:
+        return tuple(found)
+    path = surroundings.cwd / home(explicit)
+    return (*(other for other in found if other != path), path)
 
 
 def _read(path: Path) -> Document:
@@ -114,8 +113,9 @@ def _read(path: Path) -> Document:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        why = f"the config file cannot be read: {(error.strerror or 'unknown trouble').lower()}."
+    except (OSError, ValueError) as error:
+        trouble = (error.strerror or "").lower() if isinstance(error, OSError) else ""
+        why = f"the config file cannot be read: {trouble or 'it has no usable name'}."
         raise ConfigInvalid((InvalidInput(why, remedy="Check the path and its permissions.", place=Place(name)),)) from None
     try:
         document = parse(decode(raw, name), name)
@@ -130,68 +130,19 @@ def _read(path: Path) -> Document:
     return document
 
 
-class _Merged:
-    """The values so far and their places; later ones replace earlier ones key by key."""
-
-    def __init__(self) -> None:
-        self.data: dict[str, Any] = {}
-        self.places: dict[Key, Place] = {}
-
-    def take(self, data: Mapping[str, Any], places: Mapping[Key, Place]) -> None:
-        self._table(self.data, data, (), places)
-
-    def _table(self, into: dict[str, Any], data: Mapping[str, Any], key: Key, places: Mapping[Key, Place]) -> None:
-        for name, value in data.items():
-            here = (*key, name)
-            present = into.get(name)
-            if isinstance(value, dict) and isinstance(present, dict) and name not in _WHOLE:
-                self._table(present, value, here, places)
-            else:
-                self.put(into, here, value, places)
-
-    def put(self, into: dict[str, Any], key: Key, value: object, places: Mapping[Key, Place]) -> None:
-        name = str(key[-1])
-        self.forget(key)
-        into[name] = value
-        self.places.update({place: at for place, at in places.items() if place[: len(key)] == key})
-        for length in range(1, len(key)):
-            if key[:length] in places:
-                self.places.setdefault(key[:length], places[key[:length]])
-
-    def forget(self, key: Key) -> None:
-        for place in [place for place in self.places if place[: len(key)] == key]:
-            del self.places[place]
-
-
-def _take_environment(merged: _Merged, surroundings: Surroundings) -> None:
-    for variable in sorted(surroundings.environ):
-        path = variable.removeprefix(_PREFIX)
-        if path == variable or "__" not in path:
-            continue
-        key: list[str] = []
-        table: Any = merged.data
-        parts = path.split("__")
-        for depth, part in enumerate(parts):
-            name = _known_name(table, part)
-            key.append(name)
-            if depth == len(parts) - 1:
-                break
-            inner = table.get(name)
-            alone = name in ("token", "password")
-            if not isinstance(inner, dict) or alone:
-                inner = {}
-                merged.forget(tuple(key))
-                table[name] = inner
-            table = inner
-        full = tuple(key)
-        value = _typed(full, surroundings.environ[variable], merged.data)
-        merged.put(table, full, value, {full: Place(f"environment variable {variable}")})
-    merged.data = anchored_environment(merged, surroundings.cwd)
-
-
-def anchored_environment(merged: _Merged, cwd: Path) -> dict[str, Any]:
-    """Paths from files are absolute by now; what is still relative came from a variable."""
-    return anchored(merged.data, cwd)
+def _take_variable(merged: Merged, variable: str, text: str) -> None:
+    place = Place(f"environment variable {variable}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigInvalid((InvalidInput("the value is not UTF-8 text.", place=place),)) from None
+    table: Mapping[str, Any] = merged.data
+    key: Key = ()
+    for part in variable.removeprefix(_PREFIX).split("__"):
+        key = (*key, _known_name(table, part))
+        inner = table.get(str(key[-1]))
+        table = inner if isinstance(inner, dict) else {}
+    merged.put(key, _typed(key, text, merged.data), place)
 
 
 def _known_name(table: Mapping[str, Any], part: str) -> str:
@@ -217,14 +168,6 @@ def _typed(key: Key, text: str, data: object) -> object:
 
 def _is_model(annotation: object) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def _said(settings: Settings, key: Key) -> bool:
-    """Whether the value itself was said, and not only its table."""
-    return dotted(key) in settings.origins or any(
-        isinstance(part, str) and dotted(key[: index + 1]) in settings.origins and part in _WHOLE
-        for index, part in enumerate(key)
-    )
 
 
 def _leaves(value: object, key: Key) -> Iterator[tuple[Key, str]]:

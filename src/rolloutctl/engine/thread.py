@@ -119,11 +119,11 @@ class EngineThread:
     async def _stop(self, leaving: Leaving) -> str:
         engine = self._core
         left = await engine.stop()
-        if not left:
-            said = ""
-        elif leaving is Leaving.HAND_OVER:
-            said = await hand_over(engine.world, left, self._drive_command)
-        else:
-            said = f"{', '.join(left)}: UNATTENDED now; `rolloutctl drive` takes them."
+        said = await self._farewell(engine, left, leaving) if left else ""
         await engine.close()
         return said
+
+    async def _farewell(self, engine: Engine, left: tuple[str, ...], leaving: Leaving) -> str:
+        if leaving is Leaving.HAND_OVER:
+            return await hand_over(engine.world, left, self._drive_command)
+        return f"{', '.join(left)}: UNATTENDED now; `rolloutctl drive` takes them."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import socket
 import sys
@@ -11,18 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
-import platformdirs
-
-from rolloutctl.config import Config, PrometheusSource, Secret, UnleashProvider
+from rolloutctl.config import PrometheusSource, Secret, UnleashProvider
 from rolloutctl.engine.clock import SystemClock
 from rolloutctl.engine.engine import Drives, EngineOptions
 from rolloutctl.engine.journal_thread import JournalThread
+from rolloutctl.engine.opening import author, fallback_path, open_journal
 from rolloutctl.engine.secrets import Scrubber, read_secret
-from rolloutctl.engine.settings import Settings, journal_path
+from rolloutctl.engine.settings import Settings
 from rolloutctl.engine.thread import EngineThread
 from rolloutctl.engine.world import SourceTime, World
 from rolloutctl.model.events import KIND_OF, Body, body_json
-from rolloutctl.ports import Author, Journal, Provider, Source
+from rolloutctl.ports import Provider, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +33,6 @@ class Options:
     read_only: bool = False
     poll: bool = True
     notice: str = ""
-
-
-def author(config: Config) -> Author:
-    """The operator from the config, else the operating system's user."""
-    try:
-        name = config.operator.name or getpass.getuser()
-    except (KeyError, OSError):
-        name = f"uid-{os.getuid()}"
-    return Author(actor=name, host=socket.gethostname())
-
-
-def open_journal(settings: Settings, *, read_only: bool = False) -> Journal:
-    """Raises JournalUnreachable or JournalCorrupt."""
-    from rolloutctl.journal.fallback import recover
-    from rolloutctl.journal.sqlite import open_sqlite
-
-    mode = int(settings.config.journal.mode, 8)
-    journal = open_sqlite(journal_path(settings), mode, SystemClock().now, read_only=read_only)
-    if not read_only:
-        recover(journal, fallback_path(), author(settings.config))
-    return journal
-
-
-def fallback_path() -> Path:
-    return Path(platformdirs.user_state_dir("rolloutctl")) / "without-journal.jsonl"
 
 
 def open_world(settings: Settings) -> World:

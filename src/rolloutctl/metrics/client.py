@@ -94,9 +94,12 @@ class Client:
         try:
             result = self._ask(question)
         except Exception as error:  # noqa: BLE001  whatever it is, a source that fails is an answer
-            if self._wire.kept is None:
-                problem = requests.Timeout() if self._wire.watch.aborted else error
-                return down(in_words(problem, self._url, timeout_s=timeout_s, connect_timeout_s=connect_s)), None
+            if self._wire.kept is None and not self._wire.watch.aborted:
+                return down(in_words(error, self._url, timeout_s=timeout_s, connect_timeout_s=connect_s)), None
+        if self._wire.watch.aborted:
+            # A socket that was shut down looks like a server that ended its answer early, and politely.
+            late = requests.Timeout()
+            return down(in_words(late, self._url, timeout_s=timeout_s, connect_timeout_s=connect_s)), None
         # The library raises for an answer that is no success; what was kept of the answer says more than its error.
         kept = self._wire.kept
         return (down("the source gave no answer.") if kept is None else of_response(kept, self._url)), result

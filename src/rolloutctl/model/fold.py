@@ -1,8 +1,8 @@
 """`fold(events)`: the state of a rollout is nothing but its events, in order.
 
 One function per kind, in a table; an event whose kind changes nothing (a note) is listed too, so that a new kind cannot be
-forgotten. The fold never refuses: what was journalled happened. Of two seals in one stream (two people started the same plan at once)
-the first counts. It never looks at a clock.
+forgotten. The fold never refuses: what was journalled happened. Of two seals in one stream (two people started the same
+plan at once) the first counts. It never looks at a clock.
 """
 
 from __future__ import annotations
@@ -190,7 +190,9 @@ def _done(state: RolloutState, action: ev.Action) -> RolloutState:
 
 def _hold_set(state: RolloutState, event: Event) -> RolloutState:
     body = _body(event, ev.HoldSet)
-    hold = Hold(by=body.by, code=body.code, reason=body.reason, since=body.at, actor=event.actor, seq=event.seq)
+    asked = state.accepted if state.accepted is not None and state.accepted.action is ev.Action.HOLD else None
+    actor = asked.actor if asked is not None and body.by is HoldKind.PERSON else event.actor
+    hold = Hold(by=body.by, code=body.code, reason=body.reason, since=body.at, actor=actor, seq=event.seq)
     others = tuple(other for other in state.holds if other.by is not body.by)
     before = state.hold_by(body.by)
     if before is not None and before.code == "drift" and body.code not in _OVER_DRIFT:

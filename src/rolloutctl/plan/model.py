@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from fractions import Fraction
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
@@ -85,7 +84,7 @@ class Metrics(Model):
     """Label matchers of the baseline."""
     requests: PromQL | None = None
     """Counter of requests by arm: who really gets the canary."""
-    exposure: Share = Fraction(1, 4)
+    exposure: Share = Field(default="25%", validate_default=True)
     """Hold when the canary's share of requests is off the cohort by more, relatively."""
     segment: SegmentLabel | None = None
     """Judge by the values of this label separately."""
@@ -256,7 +255,7 @@ class CohortSpec(Model):
     """Nobody; the flag must be off and mirrored traffic is judged."""
     audiences: tuple[str, ...] = ()
     """Everybody in one of these; audiences of earlier phases stay in."""
-    percent: Percent = Fraction(0)
+    percent: Percent = Field(default=0, validate_default=True)
     """Share of the rest, 0 to 100, exact."""
 
     @model_validator(mode="after")

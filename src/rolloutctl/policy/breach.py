@@ -11,7 +11,6 @@ from rolloutctl.plan.model import OnBreach, Plan, Role
 from rolloutctl.policy import decision as do
 from rolloutctl.policy.facts import Facts
 
-
 JUDGE_WITHIN = timedelta(seconds=60)
 """A driver that took over and has no verdict by then cannot judge."""
 
@@ -20,6 +19,12 @@ def worst_breach(state: RolloutState) -> BreachLatched | None:
     """The first guardrail breach of the present phase attempt."""
     breaches = state.run.breaches if state.run is not None else ()
     return next((breach for breach in breaches if breach.role == Role.GUARDRAIL), None)
+
+
+def latched(state: RolloutState) -> BreachLatched | None:
+    """What keeps the present phase attempt from ever being READY: its guardrail breach, else that of a signal."""
+    breaches = state.run.breaches if state.run is not None else ()
+    return worst_breach(state) or next((breach for breach in breaches if breach.role == Role.SIGNAL), None)
 
 
 def on_breach(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:

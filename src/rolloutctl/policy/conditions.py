@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from rolloutctl.model.events import Action, HoldKind
 from rolloutctl.model.state import RolloutState, Status, Step
 from rolloutctl.model.verdict import PhaseState
-from rolloutctl.plan.model import Plan
-from rolloutctl.policy.breach import worst_breach
+from rolloutctl.plan.model import Plan, Role
+from rolloutctl.policy.breach import latched
 from rolloutctl.policy.facts import Facts
 from rolloutctl.policy.permission import refusal
 from rolloutctl.units import show_clock, show_duration
@@ -81,9 +81,11 @@ def _evidence(plan: Plan, state: RolloutState, facts: Facts) -> list[Reason]:
     phase = plan.phases[state.phase]
     baked, verdict = state.baked(facts.now), facts.phase_verdict
     reasons = []
-    if (breach := worst_breach(state)) is not None:
-        text = f"Phase {phase.name} is BREACH: {breach.shown} was beyond its bound in this attempt."
-        reasons.append(Reason(ok=False, code="verdict", text=text))
+    if (breach := latched(state)) is not None:
+        is_ = PhaseState.BREACH if breach.role == Role.GUARDRAIL else PhaseState.HOLD
+        reasons.append(
+            Reason(ok=False, code="verdict", text=f"Phase {phase.name} is {is_}: BREACH of {breach.shown}: {breach.why}.")
+        )
     elif verdict is None:
         reasons.append(Reason(ok=False, code="verdict", text=f"Phase {phase.name} has not been judged yet."))
     else:

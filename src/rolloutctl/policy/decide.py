@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from rolloutctl.model.events import Action, HoldKind, Purpose
 from rolloutctl.model.state import Accepted, RolloutState, Status, Step
 from rolloutctl.model.verdict import PhaseState
-from rolloutctl.plan.model import Advance, Plan, Role
+from rolloutctl.plan.model import Advance, Plan
 from rolloutctl.policy import decision as do
-from rolloutctl.policy.breach import on_breach, worst_breach
+from rolloutctl.policy.breach import latched, on_breach, worst_breach
 from rolloutctl.policy.conditions import FINISH, against, conditions, drift_of
 from rolloutctl.policy.facts import Facts
 from rolloutctl.policy.holds import automatic_hold
@@ -38,6 +38,7 @@ def decide(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision:
         or on_breach(plan, state, facts)
         or _in_flight(state, facts)
         or _carry_out(plan, state, facts)
+        or _ready(plan, state, facts)
         or answer(plan, state, facts)
         or _drift(state, facts)
         or _hold(plan, state, facts)
@@ -141,13 +142,17 @@ def _settle(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None
     return do.StartBaking(phase.name, facts.verification.how, phase.stabilise)
 
 
+def _ready(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:
+    """Before requests are answered: an advance that is accepted leaves a phase that the journal calls READY."""
+    if state.step is not Step.BAKING or state.held or latched(state) is not None:
+        return None
+    phase, verdict = plan.phases[state.phase], facts.phase_verdict
+    over = state.baked(facts.now) >= phase.bake and verdict is not None and verdict.state is PhaseState.READY
+    stopped = drift_of(state, facts) or automatic_hold(plan, state, facts) is not None
+    return do.MarkReady(phase.name) if over and not stopped else None
+
+
 def _progress(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:
-    if state.step is Step.BAKING and state.run is not None and not state.held:
-        phase, verdict = plan.phases[state.phase], facts.phase_verdict
-        ready = verdict is not None and verdict.state is PhaseState.READY
-        latched = any(breach.role != Role.INFO for breach in state.run.breaches)
-        if ready and not latched and state.baked(facts.now) >= phase.bake:
-            return do.MarkReady(phase.name)
     ready_or_waiting = state.step is Step.READY or (state.step is Step.WAITING and state.phase >= 0)
     if ready_or_waiting and plan.phases[state.phase].advance is Advance.AUTO:
         return _advance_by_itself(plan, state, facts)

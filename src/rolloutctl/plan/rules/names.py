@@ -73,7 +73,7 @@ def provider(plan: Plan, can: Capabilities) -> Iterator[Finding]:
         if can.percent_step > 0 and percent % can.percent_step:
             yield RULES["RC506"].at(
                 ("phases", index, "cohort", "percent"),
-                f"The provider holds percentages in steps of {show_number(can.percent_step)}, and {show_number(percent)} is none.",
+                f"The provider holds percent in steps of {show_number(can.percent_step)}, and {show_number(percent)} is no such.",
                 "Choose a percentage that it can hold.",
             )
         if phase.cohort.audiences and not can.audiences:

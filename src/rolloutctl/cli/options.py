@@ -1,0 +1,28 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """What stands on the command line for every command."""
+
+    config: Path | None
+    read_only: bool
+
+
+def globals_of(ctx: typer.Context) -> Globals:
+    found = ctx.find_object(Globals)
+    return found if found is not None else Globals(config=None, read_only=False)
+
+
+Rollout = Annotated[str, typer.Argument(help="`name#n`, or `name` for its newest attempt.", metavar="ROLLOUT", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+Why = Annotated[str, typer.Option("--why", help="The reason; it is journalled.", metavar="TEXT", show_default=False)]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until the change is read back and clients follow.")]

@@ -1,0 +1,88 @@
+"""Every command by name, in the order of help: what it is for, and the module that declares it.
+
+Plain data, so that `rolloutctl --help` loads nothing else; a command's module loads when it is run or its help is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PROGRAM = "rolloutctl"
+ABOUT = "Rollout operations in a terminal: judged canaries, cohort steps, rehearsed rollbacks."
+_HERE = "rolloutctl.cli.commands"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    about: str
+    """One line, as help shows it."""
+    module: str
+    attribute: str
+    """The function that declares it, or the typer application of a group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    commands: dict[str, Entry]
+
+
+def _section(title: str, module: str, **about: str) -> Section:
+    return Section(title, {name: Entry(text, f"{_HERE}.{module}", name) for name, text in about.items()})
+
+
+SECTIONS = (
+    _section(
+        "Begin",
+        "begin",
+        check="Read plans and say what they would not do as their author believes.",
+        start="Seal a plan and make a rollout of it; nothing is exposed yet.",
+    ),
+    _section(
+        "Look",
+        "look",
+        status="Where every rollout is, from the journal alone.",
+        watch="One line per change until the rollout ends.",
+        wait="Return when a rollout gets somewhere, with an exit code.",
+        explain="One criterion: what it was judged on, why, and what would change it.",
+    ),
+    _section(
+        "Step",
+        "step",
+        advance="Enter the next phase, or say what is missing.",
+        back="Go back to an earlier phase, or begin the present one anew.",
+        hold="Hold: the bake clock stands still until a person resumes.",
+        resume="End a hold.",
+        approve="Approve entering a phase.",
+        gate="Sign a gate: go or no-go.",
+        postpone="Postpone a countdown that would roll back.",
+        abort="End the rollout at its present exposure.",
+        note="Write a note into the journal.",
+    ),
+    _section(
+        "Undo",
+        "undo",
+        rollback="Roll back, read back, verify; with --plan without any journal.",
+        off="Turn a flag off without any journal or plan.",
+        checked="Say that a person has looked: for ROLLBACK UNKNOWN.",
+    ),
+    _section("Drive", "driving", drive="Drive rollouts without a terminal until it is ended."),
+    _section(
+        "Other",
+        "other",
+        journal="Show, follow and verify the journal.",
+        config="Show the config in force and check it.",
+        schema="JSON Schemas of plans and configs, for editors.",
+    ),
+    Section(
+        "Try",
+        {"demo": Entry("A service, a flag server and metrics on this machine, to try everything.", "rolloutctl.demo.command", "demo")},
+    ),
+)
+COMMANDS = {name: entry for section in SECTIONS for name, entry in section.commands.items()}
+GLOBAL_OPTIONS = (
+    ("--config PATH", "A config file on top of the usual ones."),
+    ("--read-only", "Change nothing: every request is refused."),
+    ("--version", "Show the version."),
+    ("--help", "Show this; with a command, its help."),
+)

@@ -1,0 +1,44 @@
+"""JSON Schemas of the files people write, for editors: completion, descriptions, checking while typing.
+
+Generated from the models, so they cannot drift from what is read; the reader checks more than a schema can say.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
+from rolloutctl.config import Config
+from rolloutctl.plan.model import Plan
+
+
+def plan_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of a plan file."""
+    return _schema(Plan, "rolloutctl plan")
+
+
+def config_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of config.toml."""
+    return _schema(Config, "rolloutctl config")
+
+
+def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
+    schema = _without_null(model.model_json_schema(mode="validation"))
+    return {"$schema": GenerateJsonSchema.schema_dialect, **schema, "title": title}
+
+
+def _without_null(node: Any) -> Any:
+    """TOML has no null: a key that may be left out is just not required."""
+    if isinstance(node, list):
+        return [_without_null(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: _without_null(item) for key, item in node.items() if not (key == "default" and item is None)}
+    choices = kept.get("anyOf")
+    if isinstance(choices, list) and {"type": "null"} in choices:
+        kept["anyOf"] = [choice for choice in choices if choice != {"type": "null"}]
+        if len(kept["anyOf"]) == 1:
+            kept = {**kept.pop("anyOf")[0], **kept}
+    return kept
