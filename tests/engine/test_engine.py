@@ -11,6 +11,7 @@ import pytest
 from rolloutctl.engine.commands import Command, CommandKind
 from rolloutctl.engine.engine import Drives, Engine
 from rolloutctl.engine.sealing import seal
+from rolloutctl.engine.snapshot import Driving
 from rolloutctl.errors import ExitCode, Refused
 from rolloutctl.model.cohort import OFF, Cohort
 from rolloutctl.model.events import Kind
@@ -171,8 +172,9 @@ async def test_no_data_holds_and_never_passes(start: Start, world: TestWorld) ->
 
 async def test_two_drivers_one_lease(start: Start, world: TestWorld) -> None:
     first = await start()
-    await until(first, "read", lambda s: s.flag.read_at is not None)
+    await until(first, "drives", lambda s: s.driver.driving is Driving.HERE)
     second = await start(sealed=True, holder="two")
+    await until(second, "sees who drives", lambda s: s.driver.driving is Driving.ELSEWHERE)
     assert first.drives() == ("checkout#1",)
     assert second.drives() == ()
     reply = await second.command(Command(CommandKind.HOLD, "checkout#1", why="wait"))
