@@ -6,6 +6,7 @@ Run: uv run python scripts/screenshots.py [NAME …]. PNGs need a font with box 
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 import sys
 from collections.abc import Awaitable, Callable
@@ -25,6 +26,9 @@ from tui import worlds  # noqa: E402 - the tests' snapshots
 
 SIZES = ((120, 36), (80, 24))
 FONT = "DejaVu Sans Mono"
+CELL_W, CELL_H = 12.2, 24.4
+_TEXT = re.compile(r'<text class="([^"]+)" x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>')
+_DOTS = ((0x01, 0, 0), (0x02, 0, 1), (0x04, 0, 2), (0x40, 0, 3), (0x08, 1, 0), (0x10, 1, 1), (0x20, 1, 2), (0x80, 1, 3))
 Play = Callable[[Pilot[int], worlds.FakeHandle], Awaitable[None]]
 
 
@@ -73,6 +77,31 @@ SCENES: dict[str, Scene] = {
 }
 
 
+def _dotted(svg: str) -> str:
+    """Braille as circles: few monospaced fonts have it, and the renderer does not fall back to another."""
+
+    def draw(match: re.Match[str]) -> str:
+        ink, left, base = match[1], float(match[2]), float(match[3])
+        dots = []
+        for column, char in enumerate(html.unescape(match[4])):
+            for bit, across, down in _DOTS:
+                if 0x2800 <= ord(char) <= 0x28FF and ord(char) - 0x2800 & bit:
+                    x, y = left + CELL_W * (column + 0.27 + 0.46 * across), base - 16 + CELL_H * (0.1 + 0.25 * down)
+                    dots.append(f'<circle class="{ink}" cx="{x:.1f}" cy="{y:.1f}" r="2.0"/>')
+        rest = re.sub("[\u2800-\u28ff]", "\u00a0", html.unescape(match[4]))
+        text = match[0].replace(f">{match[4]}<", f">{html.escape(rest)}<") if dots else match[0]
+        return text + "".join(dots)
+
+    return _TEXT.sub(draw, svg)
+
+
+def _on_grid(match: re.Match[str]) -> str:
+    """Every character in its own cell: the font that is there is not as wide as the one the page was laid out for."""
+    left = float(match[2])
+    cells = " ".join(f"{left + CELL_W * index:.1f}" for index in range(len(html.unescape(match[4]))))
+    return f'<text class="{match[1]}" x="{cells}" y="{match[3]}">{match[4]}</text>'
+
+
 async def shoot(name: str, scene: Scene, size: tuple[int, int], folder: Path) -> None:
     handle = worlds.FakeHandle(scene.fleet(), driven=("fraud-model-v12#2", "search-prompt-3#1"))
     handle.reply = None
@@ -91,7 +120,8 @@ async def shoot(name: str, scene: Scene, size: tuple[int, int], folder: Path) ->
     target = folder / f"{name}-{size[0]}x{size[1]}"
     svg = re.sub(r"terminal-\d+", "terminal", svg)
     target.with_suffix(".svg").write_text(svg, encoding="utf-8")
-    local = re.sub(r"@font-face\s*\{[^}]*\}", "", svg).replace("Fira Code", FONT)
+    local = _dotted(re.sub(r"@font-face\s*\{[^}]*\}", "", svg)).replace("Fira Code", FONT)
+    local = _TEXT.sub(_on_grid, local)
     cairosvg.svg2png(bytestring=local.encode(), write_to=str(target.with_suffix(".png")), scale=1.0)
 
 

@@ -56,9 +56,15 @@ def test_lines_of_every_kind_of_key() -> None:
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=6) | st.text(string.ascii_lowercase, min_size=1, max_size=3)
 SCALARS = (
-    st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False) | st.text(st.characters(codec="utf-8")) | st.datetimes()
+    st.booleans()
+    | st.integers(-(10**9), 10**9)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(codec="utf-8"))
+    | st.datetimes()
 )
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=12)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=12
+)
 DOCUMENTS = st.dictionaries(NAMES, VALUES, max_size=6)
 
 

@@ -27,7 +27,16 @@ from rolloutctl.units import (
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("15s", 15), ("1h30m", 5400), ("28d", 28 * 86400), ("500ms", 0.5), ("1.5h", 5400), ("2w", 14 * 86400), ("0s", 0), (" 1m ", 60)],
+    [
+        ("15s", 15),
+        ("1h30m", 5400),
+        ("28d", 28 * 86400),
+        ("500ms", 0.5),
+        ("1.5h", 5400),
+        ("2w", 14 * 86400),
+        ("0s", 0),
+        (" 1m ", 60),
+    ],
 )
 def test_durations(text: str, seconds: float) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)
@@ -96,7 +105,7 @@ WRONG: list[tuple[object, object]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "value"), WRONG)
+@pytest.mark.parametrize(("kind", "value"), WRONG, ids=range(len(WRONG)))
 def test_wrong_values_get_a_sentence(kind: object, value: object) -> None:
     with pytest.raises(ValidationError) as caught:
         TypeAdapter(kind).validate_python(value)

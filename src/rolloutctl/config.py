@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
 
-from rolloutctl.constraints import Matching
+from rolloutctl.constraints import Format, Matching
 from rolloutctl.units import Duration
 
 
@@ -233,7 +233,7 @@ class Ui(Model):
 class Config(Model):
     """Per person or per team, never per rollout."""
 
-    format: Literal[1] = 1
+    format: Format = 1
     """Version of this file format."""
     journal: JournalConfig = Field(default_factory=JournalConfig)
     """Where the journal is."""

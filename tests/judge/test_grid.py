@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolloutctl.judge.grid import Grid, cell_length, closed_cells, sliding_sums
@@ -46,6 +46,7 @@ def test_before_the_start_there_is_no_cell():
     assert Grid(start=1000.0, length=15.0, now=10.0).ended == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), max_size=60), st.integers(1, 70))
 def test_sliding_sums_are_the_sums_of_the_slices(values, width):
     sums = sliding_sums(values, width)

@@ -3,7 +3,7 @@
 import pytest
 
 from judge.worlds import START, World, plan_of, ratio
-from rolloutctl.judge.ratio import fewest_events
+from rolloutctl.judge.ratio_rule import fewest_events
 from rolloutctl.model.samples import FailureKind, Samples, SourceFailure
 from rolloutctl.model.verdict import State
 

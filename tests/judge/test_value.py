@@ -182,3 +182,8 @@ def test_the_newest_two_thousand_cells_are_kept():
     found = verdict(arms(1.0, until=15 * 2100), 15 * 2100, max=2.0)
     assert len(found.evidence.cells) == 2000
     assert found.evidence.cells[-1].end >= START + 15 * 2098
+
+
+def test_a_look_a_moment_before_a_cell_ends_and_an_age_of_zero():
+    for at in (14.999, 15.0, 299.9985, 300.0):
+        assert verdict(arms(1.0), at, max=2.0, metrics={"max_sample_age": "0s"}).state in {State.STALE, State.PENDING}

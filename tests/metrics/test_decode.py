@@ -5,7 +5,7 @@ import contextlib
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolloutctl.metrics.decode import NotTheApi, TooManySeries, matrix, scalar
@@ -22,6 +22,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_any_json_is_decoded_or_refused(document):
     for decode in (lambda: matrix(document, 10), lambda: scalar(document)):
@@ -29,6 +30,7 @@ def test_any_json_is_decoded_or_refused(document):
             decode()
 
 
+@settings(deadline=None)
 @given(JSON, st.integers(100, 599))
 def test_any_answer_is_a_success_or_a_sentence(document, status):
     failure = of_response(Kept(status, "application/json", "http://elsewhere/", document), "http://h/p")
@@ -51,6 +53,7 @@ def test_native_histograms_are_named():
         matrix([{"metric": {}, "histograms": [[1, {}]]}], 3)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_servers_words_are_one_bounded_printable_line(text):
     found = clean(text)
@@ -58,6 +61,7 @@ def test_a_servers_words_are_one_bounded_printable_line(text):
     assert found.isprintable()
 
 
+@settings(deadline=None)
 @given(st.text(min_size=4, max_size=20).filter(lambda s: s.strip() == s))
 def test_a_secret_never_stays_in_a_sentence(secret):
     encoded = base64.b64encode(secret.encode()).decode()

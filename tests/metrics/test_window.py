@@ -2,7 +2,7 @@
 
 import math
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolloutctl.metrics.window import WindowCache
@@ -24,6 +24,7 @@ def cut(series, start, end):
     return Series(series.labels, tuple(t for t, _ in kept), tuple(v for _, v in kept))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.floats(0, 1000), max_size=60, unique=True).map(sorted),
     st.lists(st.floats(0, 1000), min_size=1, max_size=8),

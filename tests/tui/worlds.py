@@ -267,12 +267,12 @@ def state(of: Plan, attempt: int = 1, **changes: object) -> RolloutState:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-def proposal_advance(*, allowed: bool = True) -> Proposal:
+def proposal_advance(key: str = "checkout-ranker-v7", *, allowed: bool = True) -> Proposal:
     against = () if allowed else (Reason(False, "errors · voice is BREACH"), Reason(False, "1 of 2 approvals is missing"))
     return Proposal(
         allowed=allowed,
-        effect="unleash: checkout-ranker-v7 in production 5 % → 30 %, about 300 rps more",
-        requests=("PATCH /api/admin/projects/default/features/checkout-ranker-v7/environments/production/strategies/7c1",),
+        effect=f"unleash: {key} in production 5 % → 30 %, about 300 requests/s more",
+        requests=(f"PATCH /api/admin/projects/default/features/{key}/environments/production/strategies/7c1",),
         reasons=(
             Reason(True, "4 of 4 criteria pass"),
             Reason(True, "baked 2h of 2h"),
@@ -286,12 +286,12 @@ def proposal_advance(*, allowed: bool = True) -> Proposal:
     )
 
 
-def proposal_rollback() -> Proposal:
+def proposal_rollback(key: str) -> Proposal:
     return Proposal(
         allowed=True,
-        effect="unleash: checkout-ranker-v7 in production 5 % → off",
-        requests=("POST /api/admin/projects/default/features/checkout-ranker-v7/environments/production/off",),
-        reasons=(Reason(True, "read back and verified afterwards, watched for 10m"),),
+        effect=f"unleash: {key} in production: 5 % → off (off), read back, verified, watched afterwards.",
+        requests=(),
+        reasons=(),
     )
 
 
@@ -324,9 +324,9 @@ def rollout(of: Plan | None = None, at: RolloutState | None = None, **changes: o
         bake=timedelta(hours=2),
         deadline_at=NOW + timedelta(hours=6, minutes=35),
         next="35m, then ask",
-        advance=proposal_advance(),
+        advance=proposal_advance(of.name),
         back=proposal_back(),
-        rollback=proposal_rollback(),
+        rollback=proposal_rollback(of.name),
         errors=(),
     )
     return replace(made, **changes)  # type: ignore[arg-type]
@@ -353,7 +353,7 @@ def breach(**changes: object) -> RolloutSnapshot:
         state(of, attempt=2, countdown=countdown),
         verdicts=(voice, verdict_cost(), verdict_latency(), verdict_errors(), verdict_quality()),
         phase_verdict=PhaseVerdict(PhaseState.BREACH, voice.why, voice),
-        advance=proposal_advance(allowed=False),
+        advance=proposal_advance(of.name, allowed=False),
         next="rolls back in 42s",
         **changes,
     )

@@ -120,6 +120,11 @@ class Engine:
             await asyncio.gather(*running, return_exceptions=True)
         return left
 
+    def hurry(self) -> None:
+        """Do not wait for what is in flight: its outcome is journalled as unknown."""
+        for _, task in self._drivers.values():
+            task.cancel()
+
     async def close(self) -> None:
         for source in self.world.sources.values():
             await source.close()

@@ -15,6 +15,8 @@ import platformdirs
 from rolloutctl.config import Config
 from rolloutctl.engine.clock import SystemClock
 from rolloutctl.engine.settings import Settings, journal_path
+from rolloutctl.journal.fallback import recover
+from rolloutctl.journal.sqlite import open_sqlite
 from rolloutctl.ports import Author, Journal
 
 
@@ -29,9 +31,6 @@ def author(config: Config) -> Author:
 
 def open_journal(settings: Settings, *, read_only: bool = False) -> Journal:
     """Raises JournalUnreachable or JournalCorrupt."""
-    from rolloutctl.journal.fallback import recover
-    from rolloutctl.journal.sqlite import open_sqlite
-
     mode = int(settings.config.journal.mode, 8)
     journal = open_sqlite(journal_path(settings), mode, SystemClock().now, read_only=read_only)
     if not read_only:

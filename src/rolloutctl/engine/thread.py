@@ -116,6 +116,10 @@ class EngineThread:
             self._stopped.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._loop.stop))
         return self._stopped
 
+    def hurry(self) -> None:
+        """While stopping: do not wait for the request in flight, journal it as unknown."""
+        self._loop.call_soon_threadsafe(self._core.hurry)
+
     async def _stop(self, leaving: Leaving) -> str:
         engine = self._core
         left = await engine.stop()

@@ -15,7 +15,7 @@ from rolloutctl.judge.counters import count, tidy, whole
 from rolloutctl.judge.frame import Frame
 from rolloutctl.judge.grid import Grid, cell_length, closed_cells, sliding_sums
 from rolloutctl.judge.needs import exposure_window_s, phase_needs
-from rolloutctl.judge.ratio import FEWEST_TO_COMPARE
+from rolloutctl.judge.ratio_rule import FEWEST_TO_COMPARE
 from rolloutctl.judge.words import percent, rate, span
 from rolloutctl.model.samples import Answer, Query
 from rolloutctl.plan.model import Plan

@@ -1,15 +1,8 @@
 """Criteria of type `ratio`: bad events out of all events, from raw counters, over a sliding window per cell.
 
 Counters are summed over every series that matches, as `sum()` would. The window never reaches before the phase's start and
-warm-up, because it would judge what earlier users saw; a young phase is judged on what there is.
-
-How many events a window needs (`min_total`), where the plan does not say: so many that one bad event alone stays inside
-`max` (or one good event alone reaches `min`); 100 where there is only `tolerate`, since below that a single event moves a
-ratio by more than a percentage point. A baseline needs the plan's number, or 100. Three more rules keep small counts from
-deciding a comparison: fewer than 3 bad events are never beyond a bound relative to the baseline; a baseline with no bad
-event at all has no ratio to be relative to, so nothing passes on it (declare `max`, which then decides); and while the
-baseline itself breaks `max` or `min` (or, without those, has more than half bad), a canary no worse than it is a shared
-incident and neither passes nor breaches.
+warm-up, because it would judge what earlier users saw; a young phase is judged on what there is. The rule for one cell is in
+`ratio_rule`.
 """
 
 from __future__ import annotations
@@ -17,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from rolloutctl.judge.answers import Answers, failed, texts, usable
 from rolloutctl.judge.bounds import Limits, Standing, limits_of
@@ -27,32 +19,17 @@ from rolloutctl.judge.freshness import called, unseen, was_unseen
 from rolloutctl.judge.grid import Grid, cell_length, closed_cells, sliding_sums
 from rolloutctl.judge.needs import Arm, Counters, RatioNeed, compares, queries_of
 from rolloutctl.judge.promql import name_and_labels
+from rolloutctl.judge.ratio_rule import FEWEST_BAD_TO_COMPARE, FEWEST_TO_COMPARE, Why, decide, fewest_events
 from rolloutctl.judge.threshold import Missing, Track
-from rolloutctl.judge.words import count as events
-from rolloutctl.judge.words import percent, rate, span, span_long
+from rolloutctl.judge.traffic import Traffic, Window
+from rolloutctl.judge.words import percent, span
 from rolloutctl.model.samples import Series
 from rolloutctl.model.verdict import Evidence, State
-from rolloutctl.plan.model import RatioCriterion
 
-FEWEST_TO_COMPARE = 100
-FEWEST_BAD_TO_COMPARE = 3
-SHARED_INCIDENT = 0.5
 _BROKEN_SHARE = 0.2
 """Of a window's samples: more that are no numbers, and the window is NOT_A_NUMBER."""
 _CLIPPED_SHARE = 0.01
 """Of the judged cells: more with bad events above all events, and nothing passes."""
-
-
-class Why(Enum):
-    """Why a cell decides nothing."""
-
-    DECIDED = auto()
-    FEW_CANARY = auto()
-    FEW_BASELINE = auto()
-    NO_BAD_IN_BASELINE = auto()
-    FEW_BAD = auto()
-    SHARED = auto()
-    BROKEN = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,32 +41,13 @@ class _Arm:
     zero_is_real: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """Per closed cell: sums over the window that ends there, and the share of its samples that were no numbers."""
-
-    bad: Sequence[float]
-    total: Sequence[float]
-    broken: Sequence[float]
-    first: float
-    """First sample that counts."""
-    newest: Sequence[float]
-    """Newest sample at the cell's end."""
-
-
 def ratio_tracks(need: RatioNeed, frame: Frame, answers: Answers) -> tuple[Track, ...]:
     """The whole, then every segment that the canary was seen with or that is required."""
     return _Ratio(need, frame, answers).tracks()
 
 
-def fewest_events(criterion: RatioCriterion) -> int:
-    """Events a window of the canary needs; see the module's docstring."""
-    if criterion.min_total is not None:
-        return criterion.min_total
-    shares = [float(criterion.max)] if criterion.max else []
-    if criterion.min is not None:
-        shares += [float(criterion.min), 1 - float(criterion.min)]
-    return max((math.ceil(1 / share - 1e-9) for share in shares if 0 < share < 1), default=FEWEST_TO_COMPARE)
+_Windows = tuple[Window | None, Window | None]
+"""Of the canary and of the baseline; None: the arm has no series."""
 
 
 class _Ratio:
@@ -167,7 +125,7 @@ class _Ratio:
         standing, reasons, shown = self._stand(*windows, closed)
         missing = self._missing(segment, total, base[1]) or self._broken(reasons, windows, closed)
         undecided, would_change = self._undecided(reasons[-1], windows, closed) if closed else ("", "")
-        low = self._low(reasons[-1], windows, closed) if closed > self.first else None
+        low = self._low(reasons[-1], windows, closed - 1) if closed > self.first else None
         clipped, baseline_clipped = self._clipped(bad, total, closed), self._clipped(base[0], base[1], closed)
         blocked = clipped or (baseline_clipped if self.compares else "")
         return Track(
@@ -187,14 +145,14 @@ class _Ratio:
             evidence=self._evidence(windows, total, closed),
         )
 
-    def _windows(self, bad: Counted | None, total: Counted | None, closed: int) -> _Window | None:
+    def _windows(self, bad: Counted | None, total: Counted | None, closed: int) -> Window | None:
         if total is None:
             return None
         all_, first = total.increments[:closed], min(self.first, closed)
         bads = [0.0] * closed if bad is None else [min(x, n) for x, n in zip(bad.increments, all_, strict=False)]
         broken = self._broken_share(bad, total, closed) if total.broken or (bad and bad.broken) else [0.0] * closed
         gap = [0.0] * first
-        return _Window(
+        return Window(
             bad=gap + sliding_sums(bads[first:], self.width),
             total=gap + sliding_sums(all_[first:], self.width),
             broken=broken,
@@ -210,7 +168,7 @@ class _Ratio:
         return [b / (per_cell * s) for b, s in zip(sliding_sums(broken, self.width), spans, strict=True)]
 
     def _stand(
-        self, canary: _Window | None, base: _Window | None, closed: int
+        self, canary: Window | None, base: Window | None, closed: int
     ) -> tuple[list[Standing], list[Why], tuple[list[float | None], list[float | None], list[float | None]]]:
         standing = [Standing.UNDECIDED] * closed
         reasons = [Why.FEW_CANARY] * closed
@@ -229,32 +187,8 @@ class _Ratio:
                 reasons[cell] = Why.BROKEN
             elif value is not None and n >= self.fewest:
                 few = m < self.fewest_baseline
-                standing[cell], reasons[cell] = self._decide(value, x, None if few else theirs, relative)
+                standing[cell], reasons[cell] = decide(self.limits, value, x, None if few else theirs)
         return standing, reasons, (values, bases, bounds)
-
-    def _decide(self, value: float, bad: float, base: float | None, relative: float | None) -> tuple[Standing, Why]:
-        """Where a ratio with enough events stands; `base` None: the baseline has too few."""
-        breaks = self.limits.breaks_absolute(value)
-        if not self.compares:
-            return (Standing.BEYOND if breaks else Standing.INSIDE), Why.DECIDED
-        if base is None or relative is None:
-            return (Standing.BEYOND, Why.DECIDED) if breaks else (Standing.UNDECIDED, Why.FEW_BASELINE)
-        worse = self.limits.breaks_relative(value, relative)
-        if not worse and self._shared(base):
-            return Standing.UNDECIDED, Why.SHARED
-        if breaks:
-            return Standing.BEYOND, Why.DECIDED
-        if worse:
-            few = bad < FEWEST_BAD_TO_COMPARE
-            return (Standing.UNDECIDED, Why.FEW_BAD) if few else (Standing.BEYOND, Why.DECIDED)
-        absolute = self.limits.upper is not None or self.limits.lower is not None
-        knowable = base > 0 or absolute or not (self.limits.margin and self.limits.margin.relative)
-        return (Standing.INSIDE, Why.DECIDED) if knowable else (Standing.UNDECIDED, Why.NO_BAD_IN_BASELINE)
-
-    def _shared(self, base: float) -> bool:
-        if self.limits.upper is None and self.limits.lower is None:
-            return base > SHARED_INCIDENT
-        return self.limits.breaks_absolute(base)
 
     def _missing(self, segment: str, total: Counted | None, base: Counted | None) -> Missing | None:
         frame = self.frame
@@ -275,7 +209,7 @@ class _Ratio:
         total: Counted | None,
         base: Counted | None,
         reasons: Sequence[Why],
-        windows: tuple[_Window | None, _Window | None],
+        windows: _Windows,
         closed: int,
     ) -> Callable[[int], bool]:
         arms = [(total, self.canary)]
@@ -290,11 +224,11 @@ class _Ratio:
             known = min(cell, closed - 1)
             if known < self.first:
                 return False
-            return reasons[known] is Why.BROKEN or self._low(reasons[known], windows, known + 1) is not None
+            return reasons[known] is Why.BROKEN or self._low(reasons[known], windows, known) is not None
 
         return was_missing
 
-    def _broken(self, reasons: Sequence[Why], windows: tuple[_Window | None, _Window | None], closed: int) -> Missing | None:
+    def _broken(self, reasons: Sequence[Why], windows: _Windows, closed: int) -> Missing | None:
         if not closed or reasons[-1] is not Why.BROKEN:
             return None
         worst = max(window.broken[-1] for window in windows if window)
@@ -308,58 +242,27 @@ class _Ratio:
     def _window_s(self) -> float:
         return self.width * self.grid.length
 
-    def _low(self, reason: Why, windows: tuple[_Window | None, _Window | None], closed: int) -> Missing | None:
-        """LOW_TRAFFIC as of the cell before `closed`: at the rate of its window there will never be enough in time."""
+    def _traffic(self, reason: Why, windows: _Windows) -> Traffic | None:
+        """The arm that has too little; None where that is not the reason."""
+        ours, theirs = windows
+        rest = (self.grid, self._window_s, self.frame.deadline)
         match reason:
             case Why.FEW_CANARY:
-                arm, window, fewest, other = Arm.CANARY, windows[0], self.fewest, windows[1]
+                return Traffic(Arm.CANARY, ours, theirs, self.fewest, *rest)
             case Why.FEW_BASELINE:
-                arm, window, fewest, other = Arm.BASELINE, windows[1], self.fewest_baseline, windows[0]
+                return Traffic(Arm.BASELINE, theirs, ours, self.fewest_baseline, *rest)
             case _:
                 return None
-        cell = closed - 1
-        covered = self._covered(window, cell)
-        if window is None or covered < self.grid.length:
-            return None
-        total = window.total[cell]
-        per_second = total / covered
-        needed_s = fewest / per_second if per_second else math.inf
-        enough_at = self.grid.end(cell) + needed_s - covered
-        if needed_s <= self._window_s + self.grid.length / 2 and enough_at <= self.frame.deadline:
-            return None
-        if total == 0:
-            there = other is not None and other.total[cell] > 0
-            hint = f", while the other arm has {rate(other.total[cell] / self._window_s)}" if there and other else ""
-            why = f"no traffic: 0 requests of the {arm} in {span(covered)}{hint}; {events(fewest)} are needed."
-            return Missing(
-                State.LOW_TRAFFIC, why, f"Requests that reach the {arm}; check that the flag and the routing send it any."
-            )
-        why = (
-            f"{rate(per_second)}: {events(total)} of the {arm} in the last {span(covered)}, where "
-            f"{events(fewest)} are needed in {span(self._window_s)}."
-        )
-        return Missing(
-            State.LOW_TRAFFIC,
-            why,
-            f"At this rate {events(fewest)} take {span_long(needed_s)}: a longer window, more exposure, or a smaller min_total.",
-        )
 
-    def _covered(self, window: _Window | None, cell: int) -> float:
-        """Seconds of the window that samples can tell about."""
-        if window is None:
-            return 0.0
-        begin = self.grid.end(cell) - self._window_s
-        if window.first >= begin:
-            return max(0.0, window.newest[cell] - window.first)
-        # The first increment inside the window began before it, by a scrape interval at most.
-        return max(0.0, min(self._window_s, window.newest[cell] - begin + self.grid.length))
+    def _low(self, reason: Why, windows: _Windows, cell: int) -> Missing | None:
+        traffic = self._traffic(reason, windows)
+        return traffic.low(cell) if traffic else None
 
-    def _undecided(self, reason: Why, windows: tuple[_Window | None, _Window | None], closed: int) -> tuple[str, str]:
+    def _undecided(self, reason: Why, windows: _Windows, closed: int) -> tuple[str, str]:
+        traffic = self._traffic(reason, windows)
+        if traffic is not None:
+            return traffic.needs_more(closed - 1)
         match reason:
-            case Why.FEW_CANARY | Why.FEW_BASELINE:
-                canary = reason is Why.FEW_CANARY
-                arm, window = (Arm.CANARY, windows[0]) if canary else (Arm.BASELINE, windows[1])
-                return self._needs_more(arm, window, self.fewest if canary else self.fewest_baseline, closed - 1)
             case Why.NO_BAD_IN_BASELINE:
                 return (
                     f"the baseline has no bad event in {span(self._window_s)}, so no ratio to be relative to.",
@@ -375,20 +278,8 @@ class _Ratio:
                     "shared incident: the baseline is as bad as the canary, so nothing passes.",
                     "A baseline that is well again, or a canary that is worse than it.",
                 )
-            case Why.BROKEN | Why.DECIDED:
+            case _:
                 return "", ""
-
-    def _needs_more(self, arm: Arm, window: _Window | None, fewest: int, cell: int) -> tuple[str, str]:
-        total = window.total[cell] if window else 0.0
-        covered = self._covered(window, cell)
-        more = f"needs about {events(max(1.0, fewest - total))} more requests of the {arm}"
-        if total <= 0 or covered <= 0:
-            return f"{more}; none counted yet.", "Two scrapes with traffic between them."
-        seconds = (fewest - total) / (total / covered)
-        return (
-            f"{more}: {events(total)} of {events(fewest)} so far, {rate(total / covered)}.",
-            f"Enough in about {span(seconds)} at this rate.",
-        )
 
     def _clipped(self, bad: Counted | None, total: Counted | None, closed: int) -> str:
         """Said when bad events outnumber all events in more than 1 % of the judged cells, and at least two."""
@@ -400,7 +291,7 @@ class _Ratio:
             return ""
         return f"in {more} of {len(judged)} cells bad events outnumber all events: the counters do not belong together"
 
-    def _evidence(self, windows: tuple[_Window | None, _Window | None], total: Counted | None, closed: int) -> Evidence:
+    def _evidence(self, windows: _Windows, total: Counted | None, closed: int) -> Evidence:
         numbers = [round(window.total[-1]) if window and closed else None for window in windows]
         newest = total.seen.newest if total and math.isfinite(total.seen.newest) else None
         return Evidence(

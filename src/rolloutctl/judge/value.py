@@ -91,7 +91,7 @@ class _Value:
         base = None if self.baseline is None else self._arm(self.baseline, segment)
         judged = [canary] if base is None or not self.compares else [canary, base]
         hosts = [time for arm in judged if arm.dates.seen for time in arm.dates.seen.hosts.values()]
-        closed = closed_cells(self.grid, hosts, self.frame.max_age)
+        closed = min(closed_cells(self.grid, hosts, self.frame.max_age), (self.size - 1) // self.per_cell)
         ours = self._window(canary.values, closed)
         theirs = self._window(base.values if base else None, closed)
         standing, bounds, shared = self._stand(ours, theirs)

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
 
-from rolloutctl.constraints import Matching, Misfit, Misfits, shallow
+from rolloutctl.constraints import Format, Matching, Misfit, Misfits, shallow
 from rolloutctl.model.cohort import Cohort
 from rolloutctl.plan.freeze import FreezeWindow, parse_window
 from rolloutctl.units import Duration, MarginOf, Number, Percent, Share
@@ -331,7 +331,7 @@ class Freeze(Model):
 class Plan(Model):
     """One rollout, declared before it begins."""
 
-    format: Literal[1]
+    format: Format
     """Version of this file format."""
     name: Name
     """Name of the plan; a rollout of it is `name#1`, `name#2`, …"""

@@ -58,7 +58,7 @@ class RolloutApp(Shell):
             key_display=":",
             tooltip="Every command by name (also ctrl+p)",
         ),
-        Binding("w", "log", "what was sent", id="app.log", tooltip="Command log: what was sent where"),
+        Binding("w", "log", "sent", id="app.log", tooltip="Command log: what was sent where"),
         Binding("p", "pause", "pause", id="app.pause", tooltip="Pause polling of what this process does not drive"),
         Binding("r", "refresh", "look again", id="app.refresh", show=False, tooltip="Read sources, flags and journal now"),
         Binding("plus", "interval(1)", "slower", id="app.slower", key_display="+", show=False, tooltip="Poll less often"),

@@ -211,6 +211,6 @@ def _bounds(case: _Case) -> Iterator[Finding]:
         if hard is not None and bound is not None and hard < bound:
             yield RULES["RC216"].at(
                 (*case.key, name),
-                f"{name} of {case.name} is inside its ordinary bound, so two samples that still pass are a breach.",
-                f"Move {name} outside the bound.",
+                f"`{name}` of {case.name} is inside its ordinary bound, so two samples that still pass are a breach.",
+                f"Move `{name}` outside the bound.",
             )

@@ -33,7 +33,7 @@ def open_dialog(shell: Shell, act: Act, target: str) -> None:
     shell.push_screen(_dialog(act, rollout))
 
 
-def _dialog(act: Act, rollout: RolloutSnapshot) -> Dialog:  # noqa: C901 - one arm per action
+def _dialog(act: Act, rollout: RolloutSnapshot) -> Dialog:
     target, plan = rollout.id, rollout.state.plan
     match act:
         case Act.ADVANCE:

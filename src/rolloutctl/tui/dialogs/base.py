@@ -1,6 +1,6 @@
 """The dialog every change goes through.
 
-Rules, in one place: the target is frozen when it opens; Cancel has the focus; what is typed goes into the first field;
+Rules, in one place: the target is frozen when it opens; Cancel has the focus; what is typed goes into the field that arms;
 a word or a reason arms it; only `!` or a click on the button confirms, and only when armed; esc leaves without doing
 anything; the answer stays until it is read.
 """
@@ -17,7 +17,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Checkbox, Input
+from textual.widgets import Button, Input
 
 from rolloutctl.engine.commands import Command, Reply
 from rolloutctl.engine.snapshot import RolloutSnapshot
@@ -25,7 +25,7 @@ from rolloutctl.tui.draw import marks
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, wrap
 from rolloutctl.tui.draw.proposal import answer
 from rolloutctl.tui.shell import Shell
-from rolloutctl.tui.widgets.field import ArmingField, Field
+from rolloutctl.tui.widgets.field import ArmingField, Check, Field
 from rolloutctl.tui.widgets.lines import Lines
 
 
@@ -50,6 +50,7 @@ class Dialog(ModalScreen[None]):
         Binding("pageup,up", "look(-1)", "scroll up", show=False),
         Binding("pagedown,down", "look(1)", "scroll down", show=False),
     ]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's declaration
     REASON: ClassVar[Reason] = Reason.NOT_ASKED
     VERB: ClassVar[str] = "Confirm"
     """What the confirming button says."""
@@ -77,9 +78,13 @@ class Dialog(ModalScreen[None]):
         """A box to tick for each."""
         return ()
 
-    def refusal(self, rollout: RolloutSnapshot) -> str:
-        """Why it cannot be confirmed at all; empty: it can."""
+    def barred(self, rollout: RolloutSnapshot) -> str:
+        """Why it cannot be confirmed whatever is typed; empty: it can."""
         del rollout
+        return ""
+
+    def unfinished(self) -> str:
+        """What else has to be filled in."""
         return ""
 
     def command(self) -> Command:
@@ -97,7 +102,7 @@ class Dialog(ModalScreen[None]):
             with VerticalScroll(id="about", can_focus=False):
                 yield Lines(id="text")
             for index, check in enumerate(self.checks()):
-                yield Checkbox(self.shell.paint([line(check)]), id=f"check-{index}", compact=True)
+                yield Check(self.shell.paint([line(check)]), id=f"check-{index}", compact=True)
             if self.REASON is not Reason.NOT_ASKED:
                 yield Field("why (goes into the journal)", id="why")
             if self.word():
@@ -131,10 +136,20 @@ class Dialog(ModalScreen[None]):
         self.query_one("#text", Lines).show(self._text(rollout, cells))
         self.query_one("#status", Lines).show(self._status(cells))
         self.query_one("#confirm", Button).disabled = bool(self.missing()) or self.stage is not Stage.ASKING
-        if self.stage is not Stage.ASKING:
+        asking = self.stage is Stage.ASKING
+        barred = rollout is None or bool(self.barred(rollout))
+        for field in self.query("Input, Check"):
+            field.display = asking and not barred
+        if not asking:
             self.query_one("#cancel", Button).label = "Close  esc"
-            for field in self.query("Input, Checkbox"):
-                field.disabled = True
+        self._fit()
+
+    def _fit(self) -> None:
+        """The text gives way and scrolls, so that fields, status and buttons are always seen."""
+        fields = sum(2 for field in self.query(Input) if field.display) + sum(1 for check in self.query(Check) if check.display)
+        status = self.query_one("#status").size.height or 2
+        frame = 2 if self.has_class("-short") else 4
+        self.query_one("#about").styles.max_height = max(3, self.size.height - frame - 2 - fields - status - 3)
 
     def _text(self, rollout: RolloutSnapshot | None, cells: int) -> Sequence[Line]:
         if rollout is None:
@@ -164,9 +179,9 @@ class Dialog(ModalScreen[None]):
         rollout = self.shell.rollout(self.target)
         if rollout is None:
             return f"{self.target} is not in the newest snapshot"
-        refusal = self.refusal(rollout)
-        if refusal:
-            return refusal
+        first = self.barred(rollout) or self.unfinished()
+        if first:
+            return first
         if self.REASON is Reason.REQUIRED and not self.why():
             return "type the reason"
         if self.word() and self.typed() != self.word():
@@ -185,14 +200,14 @@ class Dialog(ModalScreen[None]):
         return found.first(Input).value.strip() if found else ""
 
     def ticked(self) -> tuple[str, ...]:
-        return tuple(check for index, check in enumerate(self.checks()) if self.query_one(f"#check-{index}", Checkbox).value)
+        return tuple(check for index, check in enumerate(self.checks()) if self.query_one(f"#check-{index}", Check).value)
 
     def on_key(self, event: events.Key) -> None:
-        """What is typed while a button has the focus goes into the first field."""
-        fields = self.query(Input)
-        if self.stage is Stage.ASKING and event.is_printable and event.character and isinstance(self.focused, Button) and fields:
+        """What is typed while a button has the focus goes into the field that arms, or else the first."""
+        fields = [field for field in self.query(Input) if field.display]
+        if event.is_printable and event.character and isinstance(self.focused, Button) and fields:
             event.stop()
-            field = fields.first(Input)
+            field = next((field for field in fields if field.id == "word"), fields[0])
             field.focus()
             field.insert_text_at_cursor(event.character)
 

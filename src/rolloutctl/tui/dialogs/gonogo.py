@@ -36,7 +36,7 @@ class GoNoGo(Dialog):
         verdict = line(span("✔ GO is possible", Ink.GOOD)) if go else line(span("✖ NO-GO: see what speaks against it", Ink.BAD))
         return (*whole(rollout.advance, cells), EMPTY, verdict)
 
-    def refusal(self, rollout: RolloutSnapshot) -> str:
+    def barred(self, rollout: RolloutSnapshot) -> str:
         if rollout.advance is None or rollout.advance.to != self.to:
             return f'the rollout has moved on: this was for "{self.to}"; leave and open it again'
         if rollout.advance.allowed:

@@ -18,6 +18,7 @@ from rolloutctl.tui.widgets.lines import Lines
 
 
 class QuitDialog(ModalScreen[None]):
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's declaration
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stay", "stay", id="quit.stay"),
         Binding("D", "leave('hand over')", "hand over", id="quit.hand_over"),
@@ -62,7 +63,10 @@ class QuitDialog(ModalScreen[None]):
         lines: list[Line] = [line(span(f"  {name}", Ink.ACCENT)) for name in self.drives]
         lines += [EMPTY]
         lines += wrap(
-            "a background `rolloutctl drive` takes them; nothing stops", cells, first=line(span("D  hand over         ", Ink.KEY))
+            "a background `rolloutctl drive` takes them; nothing stops",
+            cells,
+            first=line(span("D  hand over         ", Ink.KEY)),
+            indent=21,
         )
         text = "they become UNATTENDED: no step, no countdown, until somebody drives"
         lines += wrap(text, cells, first=line(span("U  leave unattended  ", Ink.KEY)), indent=21)

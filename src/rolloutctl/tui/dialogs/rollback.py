@@ -19,7 +19,7 @@ class RollbackDialog(Dialog):
     VERB: ClassVar[str] = "Roll back"
 
     def __init__(self, target: str, to: RollbackTo, running: Stage, before: datetime | None) -> None:
-        """`running` is SENT where a rollback is going on already: then it only shows it. `before`: when one was asked for earlier."""
+        """`running`: SENT where a rollback is going on already, which is then shown. `before`: when one was asked for."""
         super().__init__(target)
         self.to = to
         self.stage = running
@@ -59,7 +59,7 @@ class RollbackDialog(Dialog):
             return self.about(rollout, cells)
         return rollback_progress(rollout, self.shell.when(), cells)
 
-    def refusal(self, rollout: RolloutSnapshot) -> str:
+    def barred(self, rollout: RolloutSnapshot) -> str:
         if rollout.rollback is None:
             return f"nothing to roll back: {rollout.id} is {rollout.state.status.words}"
         if rollout.rollback.allowed:

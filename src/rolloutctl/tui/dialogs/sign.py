@@ -49,9 +49,10 @@ class SignDialog(Dialog):
             lines.append(line(span(f"{self.more} more to sign after this one", Ink.DIM)))
         return [*lines, EMPTY] if self.gate.checks else lines
 
-    def refusal(self, rollout: RolloutSnapshot) -> str:
-        if rollout.state.gates.get(self.gate.id):
-            return "it is signed go already"
+    def barred(self, rollout: RolloutSnapshot) -> str:
+        return "it is signed go already" if rollout.state.gates.get(self.gate.id) else ""
+
+    def unfinished(self) -> str:
         if self.word() == _NO_GO:
             return "" if self.why() or self.typed() != _NO_GO else "no-go needs a reason"
         left = len(self.gate.checks) - len(self.ticked())

@@ -87,7 +87,7 @@ class PostponeDialog(Dialog):
         text = f"Moves it by {more}: postponed {countdown.postponed} of 2 so far. Users stay exposed meanwhile."
         return [line(span(f" ROLLS BACK IN {left} ", Ink.ALARM)), EMPTY, *wrap(countdown.reason, cells), *wrap(text, cells)]
 
-    def refusal(self, rollout: RolloutSnapshot) -> str:
+    def barred(self, rollout: RolloutSnapshot) -> str:
         return "" if rollout.state.countdown is not None else "no countdown is running any more"
 
     def command(self) -> Command:
@@ -123,7 +123,7 @@ class BackDialog(Dialog):
             lines.append(line(span(f"  {phase:<16} ", Ink.KEY), f"{cohort}"))
         return [*lines, EMPTY, *wrap("The phase starts over: its bake time and criteria begin anew.", cells, Ink.DIM)]
 
-    def refusal(self, rollout: RolloutSnapshot) -> str:
+    def barred(self, rollout: RolloutSnapshot) -> str:
         near = rollout.back
         if near is None:
             return "there is no earlier phase to go back to"

@@ -31,25 +31,23 @@ class Row:
 
 def columns(cells: int) -> tuple[Column, ...]:
     """Columns for a table `cells` wide, without its borders; each costs its width and two of padding."""
-    fixed = [
-        Column("state", "", 1),
-        Column("phase", "phase", 14),
-        Column("cohort", "cohort", 9),
-        Column("verdict", "verdict", 16),
-    ]
-    if cells >= 96:
-        fixed += [Column("criteria", "criteria", 11), Column("bake", "bake", 15)]
+    wide = cells >= 96
+    fixed = [Column("state", "", 1), Column("phase", "phase", 12 if wide else 10)]
+    fixed += [Column("cohort", "cohort", 9)] if wide else []
+    fixed += [Column("verdict", "verdict", 16)]
+    fixed += [Column("criteria", "criteria", 11), Column("bake", "bake", 13)] if wide else []
     room = cells - sum(column.width + 2 for column in fixed) - 4
-    name = max(12, min(30, room // 2))
-    after = max(12, room - name)
+    after = max(12, min(40, room // 2))
+    name = max(12, min(34, room - after))
     return (fixed[0], Column("rollout", "rollout", name), *fixed[1:], Column("next", "next", after))
 
 
 def row(rollout: RolloutSnapshot, shown: tuple[Column, ...], when: When) -> Row:
     mark = marks.of_rollout(rollout)
+    room = next(column.width for column in shown if column.key == "rollout")
     drawn = {
         "state": lambda: line(span(mark.glyph, mark.ink)),
-        "rollout": lambda: _name(rollout),
+        "rollout": lambda: _name(rollout, room),
         "phase": lambda: _phase(rollout),
         "cohort": lambda: line(span(cohort_words(rollout.plan, rollout.state.phase), Ink.PLAIN)),
         "verdict": lambda: line(span(mark.word, mark.ink)),
@@ -60,9 +58,10 @@ def row(rollout: RolloutSnapshot, shown: tuple[Column, ...], when: When) -> Row:
     return Row(rollout.id, tuple(clip(drawn[column.key](), column.width) for column in shown))
 
 
-def _name(rollout: RolloutSnapshot) -> Line:
+def _name(rollout: RolloutSnapshot, room: int) -> Line:
+    """The attempt stays when the name has to be cut: trying again until it passes must be seen."""
     attempt = span(f"#{rollout.state.attempt}", Ink.DIM if rollout.state.attempt == 1 else Ink.WARN)
-    return line(rollout.state.plan, attempt)
+    return (*clip(line(rollout.state.plan), room - len(attempt.text)), attempt)
 
 
 def _phase(rollout: RolloutSnapshot) -> Line:

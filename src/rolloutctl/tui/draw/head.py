@@ -70,7 +70,7 @@ def _driver(fleet: FleetSnapshot) -> Line:
 
 def _worst_part(fleet: FleetSnapshot) -> Line:
     bad = [part for part in fleet.parts if part.health is not None and not part.health.ok]
-    return line(span(f"✖ {', '.join(part.name for part in bad)} down", Ink.BAD)) if bad else ()
+    return line(span(f"✖ {', '.join(part.name for part in bad)} down", Ink.BAD)) if bad else line("parts ", span("✔", Ink.GOOD))
 
 
 def _health(part: PartHealth) -> tuple[str, Ink]:

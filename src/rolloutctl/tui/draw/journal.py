@@ -17,12 +17,29 @@ _INKS = {
     EventClass.EFFECT: Ink.WARN,
     EventClass.HOUSEKEEPING: Ink.DIM,
 }
-_QUIET = {"v", "at", "blob", "state", "snapshot", "evidence", "settle_until", "before_token", "plan_blob", "requests", "was"}
+_QUIET = {
+    "v",
+    "at",
+    "blob",
+    "state",
+    "snapshot",
+    "evidence",
+    "settle_until",
+    "before_token",
+    "plan_blob",
+    "requests",
+    "was",
+    "index",
+    "pid",
+}
 """Left out of the one-line sentence; opening the event shows everything."""
 
 
-def columns(cells: int) -> tuple[Column, ...]:
-    fixed = (Column("seq", "seq", 6), Column("at", "time", 8), Column("actor", "by", 12), Column("kind", "event", 20))
+def columns(cells: int, *, every: bool = False) -> tuple[Column, ...]:
+    """`every`: events of all rollouts, which then have to be named."""
+    fixed = [Column("seq", "seq", 6), Column("at", "time", 8)]
+    fixed += [Column("stream", "rollout", 20)] if every else [Column("actor", "by", 12)]
+    fixed.append(Column("kind", "event", 20))
     room = cells - sum(column.width + 2 for column in fixed) - 2
     return (*fixed, Column("what", "what", max(12, room)))
 
@@ -32,6 +49,7 @@ def row(event: Event, shown: tuple[Column, ...], when: When) -> Row:
         "seq": line(span(str(event.seq), Ink.DIM)),
         "at": line(when.clock(event.at)),
         "actor": line(event.actor),
+        "stream": line(event.stream.removeprefix("rollout/")),
         "kind": line(span(event.kind.value, _INKS[class_of(event.kind)])),
         "what": line(what(event)),
     }
@@ -46,9 +64,10 @@ def what(event: Event) -> str:
         value = getattr(body, key)
         if key in _QUIET or value in ("", (), None, {}):
             continue
+        if value is False and key not in {"accepted", "go"}:
+            continue
         parts.append(_part(key, value))
-    stream = event.stream.removeprefix("rollout/")
-    return f"{stream}: {' · '.join(parts)}" if parts else stream
+    return " · ".join(parts)
 
 
 def _part(key: str, value: object) -> str:
@@ -64,7 +83,7 @@ def _part(key: str, value: object) -> str:
 
 
 def matches(event: Event, wanted: str) -> bool:
-    text = f"{event.seq} {event.kind} {event.actor} {event.host} {what(event)}".lower()
+    text = f"{event.seq} {event.kind} {event.actor} {event.host} {event.stream} {what(event)}".lower()
     return all(word in text for word in wanted.lower().split())
 
 

@@ -96,8 +96,8 @@ def legend(drawn: Curves) -> Line:
     """What is what, with the newest values."""
     parts: list[Span] = []
     for name, sample, points, ink in (
-        ("canary", "⣀⣀", drawn.canary, Ink.CANARY),
-        ("baseline", "⡀⡀", drawn.baseline, Ink.BASELINE),
+        ("canary", "⠤⠤", drawn.canary, Ink.CANARY),
+        ("baseline", "⠄⠄", drawn.baseline, Ink.BASELINE),
         ("bound", _DASH * 2, drawn.bound, Ink.BOUND),
     ):
         if not any(value is not None for _, value in points):

@@ -24,7 +24,7 @@ def title(rollout: RolloutSnapshot, cells: int) -> Line:
         line(span("sealed ", Ink.DIM), span(f"{state.plan_digest[:4]}…{state.plan_digest[-2:]}")),
         line(span("at ", Ink.DIM), str(state.target)),
     ]
-    return clip(join(parts), cells)
+    return pack(parts, cells)[0]
 
 
 def _versions(rollout: RolloutSnapshot) -> list[Line]:
@@ -70,10 +70,11 @@ def _unknown_rollback(rollout: RolloutSnapshot, cells: int) -> tuple[Line, ...]:
     first = wrap(
         state.ended_why or state.rollback_why, cells, first=line(span(" ? ROLLBACK UNKNOWN ", Ink.ALARM), "  "), indent=3
     )
-    look = f"Look at the flag yourself: {state.target}. Then "
+    look = f"Look at the flag yourself: {state.target}"
     return (
         *first,
-        clip(line("  ", look, _key("r"), " looks again   ", _key("C"), " says that a person has checked it is off"), cells),
+        clip(line("   ", span(look, Ink.STRONG)), cells),
+        clip(line("   ", _key("r"), " looks again   ", _key("C"), " says that a person has checked it is off"), cells),
     )
 
 
@@ -214,9 +215,7 @@ def facts(rollout: RolloutSnapshot, when: When, cells: int) -> tuple[Line, ...]:
 
 def _driver(rollout: RolloutSnapshot) -> Line:
     driver = rollout.driver
-    if driver.driving is Driving.ELSEWHERE:
-        return line(span("driver ", Ink.DIM), driver.holder)
-    return line(span("driver ", Ink.DIM), "here") if driver.driving is Driving.HERE else ()
+    return line(span("driver ", Ink.DIM), driver.holder) if driver.driving is Driving.ELSEWHERE else ()
 
 
 def errors(rollout: RolloutSnapshot, when: When, cells: int) -> tuple[Line, ...]:

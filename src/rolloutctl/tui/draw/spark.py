@@ -29,9 +29,10 @@ def _step(above: float, span: float) -> int:
 
 
 def trend(values: Sequence[float | None], beyond: Sequence[bool], cells: int) -> Line:
-    """A sparkline with the cells beyond the bound in red, and `!` behind it when the newest one is."""
-    shown = spark(values, max(1, cells - 1))
-    flags = tuple(beyond)[-len(shown) :] if shown else ()
+    """All values squeezed into a sparkline, red where one was beyond the bound, and `!` behind it when the newest was."""
+    groups = _groups(len(values), max(1, cells - 1))
+    shown = spark([_mean(values[part]) for part in groups], len(groups))
+    flags = tuple(any(beyond[part]) for part in groups)
     spans = [
         Span(char, Ink.BAD if flag else Ink.DIM if char == GAP else Ink.PLAIN) for char, flag in zip(shown, flags, strict=True)
     ]
@@ -41,7 +42,18 @@ def trend(values: Sequence[float | None], beyond: Sequence[bool], cells: int) ->
             merged[-1] = Span(merged[-1].text + part.text, part.ink)
         else:
             merged.append(part)
-    return (*merged, Span("!", Ink.BAD)) if flags and flags[-1] else tuple(merged)
+    return (*merged, Span("!", Ink.BAD)) if beyond and beyond[-1] else tuple(merged)
+
+
+def _groups(count: int, most: int) -> list[slice]:
+    """`count` values as at most `most` neighbouring groups of nearly equal size."""
+    groups = min(count, most)
+    return [slice(index * count // groups, (index + 1) * count // groups) for index in range(groups)]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    usable = [value for value in values if value is not None and math.isfinite(value)]
+    return sum(usable) / len(usable) if usable else None
 
 
 def bar(share: float, cells: int) -> str:

@@ -94,11 +94,11 @@ class BaseScreen(Screen[None]):
             return
         self.query_one("#head", Lines).show([header(self.shell.fleet, self.shell.when(), width)])
         self.query_one("#said", Lines).show([self.shell.said] if self.shell.said else [])
-        self.query_one("#keys", Lines).show(hints([key for key in self.keys() if key.hint], width, self.hint_rows()))
+        self.query_one("#keys", Lines).show(hints(self.hinted(), width, self.hint_rows()))
         self.draw()
 
     def hint_rows(self) -> int:
-        return self.HINT_ROWS
+        return self.HINT_ROWS if self.size.height >= 30 else 1
 
     def _draw_small(self, width: int, height: int) -> None:
         needs = f"{width}x{height} is too small: {SMALLEST[0]}x{SMALLEST[1]} is needed."
@@ -122,6 +122,11 @@ class BaseScreen(Screen[None]):
             shown.append(Key(key, binding.description, active.enabled, why, binding.tooltip, group, hint))
         order = {"This screen": 0, "The list or pane in focus": 1, "Everywhere": 2}
         return sorted(shown, key=lambda key: order[key.group])
+
+    def hinted(self) -> list[Key]:
+        """What stands at the foot; the way into the row and the way back come first."""
+        first = {"↵": 0, "A": 1, "R": 2}
+        return sorted((key for key in self.keys() if key.hint), key=lambda key: first.get(key.key, 3))
 
     # -- actions on the selected rollout -------------------------------------------------------------------------------
 

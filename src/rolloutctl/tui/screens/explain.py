@@ -22,6 +22,8 @@ class ExplainScreen(PageScreen):
         self._history: tuple[Event, ...] | None = None
         self._read: tuple[Event, ...] = ()
         self._asking = False
+        self._seen = 0
+        """The rollout's newest event when the journal was last asked: asked again only when that moves."""
         self._failed = ""
 
     def target(self) -> str | None:
@@ -57,8 +59,8 @@ class ExplainScreen(PageScreen):
 
     def draw(self) -> None:
         rollout = self.selected()
-        newest = self._read[-1].seq if self._read else 0
-        if self._history is not None and rollout is not None and rollout.state.seq > newest:
+        if self._history is not None and rollout is not None and rollout.state.seq != self._seen:
+            self._seen = rollout.state.seq
             self._ask()
         super().draw()
 

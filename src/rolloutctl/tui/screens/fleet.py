@@ -13,7 +13,8 @@ from textual.widgets import DataTable
 from rolloutctl.engine.snapshot import RolloutSnapshot
 from rolloutctl.tui.draw import fleet as draw
 from rolloutctl.tui.draw.head import lasting
-from rolloutctl.tui.draw.ink import plain
+from rolloutctl.tui.draw.ink import Ink, Line, plain, wrap
+from rolloutctl.tui.draw.rollout import facts, state_lines, title
 from rolloutctl.tui.screens.base import ACTS, BaseScreen
 from rolloutctl.tui.screens.rollout import RolloutScreen
 from rolloutctl.tui.widgets.field import Field
@@ -24,7 +25,6 @@ from rolloutctl.tui.widgets.table import Table
 class FleetScreen(BaseScreen):
     CSS_PATH = "fleet.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "open", id="fleet.open", key_display="↵", tooltip="Open the rollout under the cursor"),
         Binding("slash", "filter", "filter", id="fleet.filter", key_display="/", tooltip="Filter the list; esc shows all again"),
         *ACTS,
         Binding("y", "copy", "copy", id="fleet.copy", show=False, tooltip="Copy the list as text"),
@@ -38,6 +38,7 @@ class FleetScreen(BaseScreen):
     def body(self) -> Iterable[Widget]:
         yield Field("filter: words that the row says", id="filter")
         yield Table(id="rollouts")
+        yield Lines(id="peek")
         yield Lines(id="teach")
         yield Lines(id="lasting")
 
@@ -64,11 +65,23 @@ class FleetScreen(BaseScreen):
         table.border_subtitle = Content(f"every {fleet.interval_s:g}s")
         table.display = bool(fleet.rollouts)
         self.query_one("#teach", Lines).show([] if fleet.rollouts else draw.TEACHES)
+        self.query_one("#peek", Lines).show(self._peek())
         self.query_one("#lasting", Lines).show(lasting(fleet, self.size.width - 2))
         if self._start_at is not None and self.shell.rollout(self._start_at) is not None:
             opened, self._start_at = self._start_at, None
             table.point_at(opened)
             self.app.push_screen(RolloutScreen(opened))
+
+    def _peek(self) -> tuple[Line, ...]:
+        """The rollout under the cursor in a few lines."""
+        rollout = self.selected()
+        if rollout is None:
+            return ()
+        when, cells = self.shell.when(), self.size.width - 4
+        head = title(rollout, cells)
+        worst = rollout.phase_verdict.worst if rollout.phase_verdict is not None else None
+        reason = wrap(worst.why, cells, Ink.DIM) if worst is not None else ()
+        return (head, *state_lines(rollout, when, cells), *reason, *facts(rollout, when, cells))
 
     def target(self) -> str | None:
         return self.query_one(Table).at

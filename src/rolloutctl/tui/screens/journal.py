@@ -44,6 +44,7 @@ class JournalScreen(BaseScreen):
         self.following = True
         self._events: deque[Event] = deque(maxlen=_KEPT)
         self._last = 0
+        self._seen = 0
         self._asking = False
         self._failed = ""
 
@@ -77,22 +78,23 @@ class JournalScreen(BaseScreen):
         self.redraw()
 
     def _newer(self) -> bool:
-        fleet = self.shell.fleet
-        if fleet is None:
-            return False
-        return any(r.state.seq > self._last for r in fleet.rollouts if self.rollout_id in {None, r.id})
+        """Something was journalled since the last look; asking twice for the same would never end."""
+        rollouts = self.shell.fleet.rollouts if self.shell.fleet is not None else ()
+        newest = max((r.state.seq for r in rollouts if self.rollout_id in {None, r.id}), default=0)
+        moved, self._seen = newest != self._seen, newest
+        return moved
 
     def _shown(self) -> list[Event]:
         wanted = self.query_one("#filter", Field).value
         return [event for event in self._events if draw.matches(event, wanted)]
 
     def draw(self) -> None:
-        if self._newer() and not self._failed:
+        if self._newer():
             self._ask()
         filtering = self.query_one("#filter", Field)
         filtering.display = filtering.has_focus or bool(filtering.value)
         shown, table, when = self._shown(), self.query_one(Table), self.shell.when()
-        columns = draw.columns(self.size.width - 4)
+        columns = draw.columns(self.size.width - 4, every=self.rollout_id is None)
         rows = [draw.row(event, columns, when) for event in shown]
         table.show(columns, rows)
         if self.following and rows:

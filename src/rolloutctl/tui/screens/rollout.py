@@ -40,7 +40,7 @@ class RolloutScreen(BaseScreen):
     ALLOW_IN_MAXIMIZED_VIEW = "#head, #state, #said, #keys"
     BINDINGS: ClassVar[list[BindingType]] = [
         *ACTS,
-        Binding("e,enter", "explain", "explain", id="rollout.explain", tooltip="Everything about the criterion under the cursor"),
+        Binding("e", "explain", "explain", id="rollout.explain", tooltip="Everything about the criterion under the cursor"),
         Binding("l", "journal", "journal", id="rollout.journal", tooltip="The rollout's events"),
         Binding("z", "zoom", "zoom", id="rollout.zoom", tooltip="Zoom the pane in focus; esc or z goes back"),
         Binding("1", "pane(0)", "criteria", show=False, tooltip="Go to the criteria"),
@@ -61,8 +61,7 @@ class RolloutScreen(BaseScreen):
         yield Lines(id="facts")
         yield Lines(id="errors")
         yield Table(id="criteria")
-        with_plot = Container(Plot(id="plot"), WhyPane(Lines(id="why-text"), id="why"), id="lower")
-        yield with_plot
+        yield Container(Plot(id="plot"), WhyPane(Lines(id="why-text"), id="why"), id="lower")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -112,6 +111,8 @@ class RolloutScreen(BaseScreen):
         criterion = criteria.criterion_of(rollout, verdict) if verdict is not None else None
         drawn = curves(verdict.evidence.cells, scale_of(criterion), unit_of(criterion)) if verdict is not None else Curves()
         name = criteria.name_of(criterion, verdict) if verdict is not None else "no criterion"
+        small = self.has_class("-narrow") and self.has_class("-short")
+        pane.border_title = Content("why · 2 shows the plot" if small else "why")
         self.query_one(Plot).show(drawn, name, when)
 
     def on_data_table_row_highlighted(self) -> None:
@@ -147,7 +148,9 @@ class RolloutScreen(BaseScreen):
     def action_pane(self, index: int) -> None:
         if self.maximized is not None:
             self.minimize()
+        self.set_class(_PANES[index] == "plot", "-plot")
         self.query_one(f"#{_PANES[index]}").focus()
+        self.call_after_refresh(self.redraw)
 
     def action_zoom(self) -> None:
         if self.maximized is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual.widgets import Input
+from textual.widgets import Checkbox, Input
 
 
 class Field(Input):
@@ -26,3 +26,9 @@ class ArmingField(Field):
     @property
     def takes_capitals(self) -> bool:
         return False
+
+
+class Check(Checkbox):
+    """A box that is empty until it is ticked."""
+
+    BUTTON_INNER = "✔"

@@ -20,6 +20,7 @@ from rolloutctl.tui.shell import Shell
 
 class Table(DataTable[Text]):
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select_cursor", "open", key_display="↵", tooltip="Open what is under the cursor"),
         Binding("j", "cursor_down", "down", show=False),
         Binding("k", "cursor_up", "up", show=False),
         Binding("g", "scroll_top", "first row", show=False),

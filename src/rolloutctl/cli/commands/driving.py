@@ -1,0 +1,27 @@
+"""`drive`: an engine without a terminal."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rolloutctl.cli.options import Json, globals_of
+
+
+def drive(
+    ctx: typer.Context,
+    rollouts: Annotated[
+        list[str] | None, typer.Argument(help="Only these; default: every one that nobody drives.", metavar="[ROLLOUT]...")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Drive rollouts until SIGTERM, SIGINT or SIGHUP; one line per change. For systemd, a container, tmux.
+
+    Goes on with nothing to drive, and takes new rollouts as they come.
+
+    Example: rolloutctl drive
+    """
+    from rolloutctl.cli.driving import drive as driven
+
+    return driven(globals_of(ctx), tuple(rollouts or ()), as_json=json)

@@ -1,0 +1,148 @@
+"""Commands that ask for a change."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rolloutctl.cli.options import Json, Rollout, Wait, Why, globals_of
+
+Reason = Annotated[str, typer.Option("--why", help="The reason; it is journalled.", metavar="TEXT", show_default=False)]
+
+
+def advance(
+    ctx: typer.Context,
+    rollout: Rollout,
+    to: Annotated[str, typer.Option(help="The phase that is expected to be next, or `done`.", metavar="PHASE")] = "",
+    why: Why = "",
+    wait: Wait = True,
+    json: Json = False,
+) -> int:
+    """Enter the next phase, or end the last one; what is missing is said, a line each.
+
+    Exit code: 0 entered, 1 it did not happen, 4 unknown, 5 not yet, 6 refused, 7 the flag server is not reachable. If nobody
+    drives, this command drives for as long as it needs.
+
+    Example: rolloutctl advance checkout-ranker-v7 --to five
+    """
+    from rolloutctl.cli.acting import step
+    from rolloutctl.engine.commands import CommandKind
+
+    return step(globals_of(ctx), CommandKind.ADVANCE, rollout, to=to, why=why, stay=wait, as_json=json)
+
+
+def back(
+    ctx: typer.Context,
+    rollout: Rollout,
+    to: Annotated[str, typer.Option(help="An earlier phase, or the present one; default: the one before.", metavar="PHASE")] = "",
+    why: Why = "",
+    wait: Wait = True,
+    json: Json = False,
+) -> int:
+    """Go back to an earlier phase, or begin the present one anew.
+
+    Example: rolloutctl back checkout-ranker-v7 --to internal --why "cost is not understood yet"
+    """
+    from rolloutctl.cli.acting import step
+    from rolloutctl.engine.commands import CommandKind
+
+    return step(globals_of(ctx), CommandKind.BACK, rollout, to=to, why=why, stay=wait, as_json=json)
+
+
+def hold(ctx: typer.Context, rollout: Rollout, why: Reason, json: Json = False) -> int:
+    """Hold: nothing advances, the bake clock stands still, until a person resumes.
+
+    Example: rolloutctl hold checkout-ranker-v7 --why "looking at voice errors"
+    """
+    from rolloutctl.cli.acting import ask
+    from rolloutctl.engine.commands import CommandKind
+
+    return ask(globals_of(ctx), CommandKind.HOLD, rollout, why=why, as_json=json)
+
+
+def resume(ctx: typer.Context, rollout: Rollout, why: Why = "", json: Json = False) -> int:
+    """End a hold, or go on after a deadline.
+
+    Example: rolloutctl resume checkout-ranker-v7
+    """
+    from rolloutctl.cli.acting import ask
+    from rolloutctl.engine.commands import CommandKind
+
+    return ask(globals_of(ctx), CommandKind.RESUME, rollout, why=why, as_json=json)
+
+
+def approve(
+    ctx: typer.Context,
+    rollout: Rollout,
+    phase: Annotated[str, typer.Option(help="The phase to be entered; default: the next.", metavar="PHASE")] = "",
+    why: Why = "",
+    json: Json = False,
+) -> int:
+    """Approve entering a phase; who asks for the step does not count.
+
+    Example: rolloutctl approve checkout-ranker-v7 --phase thirty
+    """
+    from rolloutctl.cli.acting import ask
+    from rolloutctl.engine.commands import CommandKind
+
+    return ask(globals_of(ctx), CommandKind.APPROVE, rollout, to=phase, why=why, as_json=json)
+
+
+def gate(
+    ctx: typer.Context,
+    rollout: Rollout,
+    gate: Annotated[str, typer.Argument(help="Id of the gate.", metavar="GATE", show_default=False)],
+    go: Annotated[bool, typer.Option("--go/--no-go", help="What is decided.", show_default=False)],
+    check: Annotated[
+        list[str] | None, typer.Option(help="A check that is true, word for word or by its number from 1.", metavar="CHECK")
+    ] = None,
+    all_checks: Annotated[bool, typer.Option("--all-checks", help="Every check of the gate is true.")] = False,
+    why: Why = "",
+    json: Json = False,
+) -> int:
+    """Sign a gate; it is go only when every check is confirmed.
+
+    Example: rolloutctl gate checkout-ranker-v7 compliance --go --all-checks
+    """
+    from rolloutctl.cli.acting import sign
+
+    return sign(globals_of(ctx), rollout, gate, go=go, checks=tuple(check or ()), all_checks=all_checks, why=why, as_json=json)
+
+
+def postpone(ctx: typer.Context, rollout: Rollout, why: Reason, json: Json = False) -> int:
+    """Postpone the countdown that would roll back, by its own length; at most twice.
+
+    Example: rolloutctl postpone checkout-ranker-v7 --why "the alert is a known false one"
+    """
+    from rolloutctl.cli.acting import ask
+    from rolloutctl.engine.commands import CommandKind
+
+    return ask(globals_of(ctx), CommandKind.POSTPONE, rollout, why=why, as_json=json)
+
+
+def abort(ctx: typer.Context, rollout: Rollout, why: Reason, json: Json = False) -> int:
+    """End the rollout at its present exposure: the flag stays as it is.
+
+    Example: rolloutctl abort checkout-ranker-v7 --why "superseded by v8"
+    """
+    from rolloutctl.cli.acting import ask
+    from rolloutctl.engine.commands import CommandKind
+
+    return ask(globals_of(ctx), CommandKind.ABORT, rollout, why=why, as_json=json)
+
+
+def note(
+    ctx: typer.Context,
+    rollout: Rollout,
+    text: Annotated[str, typer.Argument(help="What to remember.", metavar="TEXT", show_default=False)],
+    json: Json = False,
+) -> int:
+    """Write a note into the rollout's journal.
+
+    Example: rolloutctl note checkout-ranker-v7 "marketing mail went out at 10:00"
+    """
+    from rolloutctl.cli.acting import ask
+    from rolloutctl.engine.commands import CommandKind
+
+    return ask(globals_of(ctx), CommandKind.NOTE, rollout, why=text, as_json=json)
