@@ -2,6 +2,7 @@ import string
 import time
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -84,9 +85,10 @@ def test_any_text_is_a_document_or_a_sentence(text: str) -> None:
     try:
         parse(text, "f.toml")
     except InvalidInput as error:
-        assert error.place is not None
-        assert error.place.file == "f.toml"
-        assert str(error).startswith("f.toml")
+        said = str(error)
+    else:
+        return
+    assert said.startswith("f.toml")
 
 
 @pytest.mark.parametrize(
@@ -139,10 +141,8 @@ def test_forty_levels_are_read() -> None:
 )
 def test_no_text_takes_long(text: str) -> None:
     start = time.monotonic()
-    try:
+    with suppress(InvalidInput):
         parse(text, "f.toml")
-    except InvalidInput:
-        pass
     assert time.monotonic() - start < 20
 
 
@@ -160,6 +160,7 @@ def test_dotted() -> None:
 
 def test_bytes() -> None:
     assert decode(b"\xef\xbb\xbfa = 1", "f") == "a = 1"
+    assert parse("\ufeffa = 1", "f").data == {"a": 1}
     with pytest.raises(InvalidInput, match="f:2: the file is not UTF-8"):
         decode(b"a\nb\xff", "f")
     with pytest.raises(InvalidInput, match="larger than 1 MiB"):

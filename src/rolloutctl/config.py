@@ -69,25 +69,33 @@ Secret = Annotated[FromEnv | FromFile | FromCommand, BeforeValidator(_no_inline)
 
 
 class NoAuth(Model):
+    """Nothing is sent."""
+
     type: Literal["none"]
+    """Kind of auth: no credentials."""
 
 
 class TokenAuth(Model):
     type: Literal["token"]
     """`Authorization: TOKEN`, as Unleash wants it."""
     token: Secret
+    """Where the token is read from."""
 
 
 class BearerAuth(Model):
     type: Literal["bearer"]
     """`Authorization: Bearer TOKEN`."""
     token: Secret
+    """Where the token is read from."""
 
 
 class BasicAuth(Model):
     type: Literal["basic"]
+    """User name and password."""
     username: str
+    """User name; it is no secret."""
     password: Secret
+    """Where the password is read from."""
 
 
 Auth = Annotated[NoAuth | TokenAuth | BearerAuth | BasicAuth, Field(discriminator="type")]

@@ -63,7 +63,8 @@ def decode(raw: bytes, file_name: str) -> str:
 
 
 def parse(text: str, file_name: str) -> Document:
-    """Read TOML. Raises InvalidInput."""
+    """Read TOML, with or without a byte order mark. Raises InvalidInput."""
+    text = text.removeprefix("\ufeff")
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:

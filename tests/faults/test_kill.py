@@ -77,14 +77,14 @@ class Site:
     environ: dict[str, str]
 
     def drive(self) -> subprocess.Popen[bytes]:
-        log = (self.folder / "drive.log").open("ab")
-        return subprocess.Popen(
-            [sys.executable, "-m", "rolloutctl", "--config", str(self.config), "drive"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=self.environ,
-        )
+        with (self.folder / "drive.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "rolloutctl", "--config", str(self.config), "drive"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environ,
+            )
 
     def state(self) -> RolloutState:
         journal = open_journal(read_settings(self.config, Surroundings.here()), read_only=True)
@@ -110,7 +110,8 @@ class Site:
 
     def changes(self) -> list[str]:
         """What the flag server's own log says was changed, oldest first."""
-        return [event.type for event in self.store.events(flag=FLAG) if event.type != "feature-created"]
+        newest_first = self.store.events(flag=FLAG)
+        return [event.type.value for event in reversed(newest_first) if event.type.value != "feature-created"]
 
     def until(self, what: str, condition: Callable[[RolloutState], bool], within_s: float = 30.0) -> RolloutState:
         deadline = time.monotonic() + within_s
@@ -187,9 +188,9 @@ def run_to_five(site: Site) -> list[str]:
     return site.changes()
 
 
-STEP = ["feature-strategy-add", "feature-environment-enabled", "feature-strategy-update"]
+STEP = ["feature-strategy-add", "feature-strategy-update", "feature-environment-enabled"]
 """What one step from nothing to five percent is, by the flag server's log: never more than asked at any moment."""
-WRITES = [("POST", "/strategies"), ("POST", "/on"), ("PATCH", "/strategies/")]
+WRITES = [("POST", "/strategies"), ("PATCH", "/strategies/"), ("POST", "/on")]
 LOST: dict[str, Fault] = {"request": Delay(FOREVER_S), "answer": DelayAnswer(FOREVER_S)}
 
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import httpx
 import pytest
 
 from flags.parts import TARGET, RealClock, cohort, over, settings
@@ -12,7 +13,7 @@ from rolloutctl.errors import InvalidInput, ProviderUnreachable
 from rolloutctl.flags.unleash import UnleashProvider
 from rolloutctl.flags.unleash_plan import environment_path
 from rolloutctl.model.cohort import OFF, Cohort, CohortState
-from rolloutctl.model.outcome import Applied, Conflict, Outcome, Rejected, Unchanged
+from rolloutctl.model.outcome import Applied, Conflict, Outcome, Rejected, Unchanged, Unknown
 
 PATH = environment_path(TARGET)
 
@@ -273,6 +274,34 @@ async def test_a_reader_of_secrets_that_breaks_tells_nothing_of_what_it_read() -
     with pytest.raises(ProviderUnreachable) as caught:
         await provider.read(TARGET)
     assert ADMIN not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        httpx.ConnectError("refused"),
+        httpx.Response(404, stream=httpx.ByteStream(b"")),
+        httpx.Response(429, stream=httpx.ByteStream(b"")),
+    ],
+)
+async def test_an_off_that_may_have_arrived_stays_in_doubt_whatever_comes_after(then: httpx.Response | Exception) -> None:
+    """The first attempt breaks after it was sent; that the next is refused says nothing about the first."""
+    attempts = 0
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise httpx.ReadError("reset")
+        if isinstance(then, Exception):
+            raise then
+        return httpx.Response(then.status_code, stream=httpx.ByteStream(b""))
+
+    transport = httpx.MockTransport(answer)
+    provider = UnleashProvider(settings(), lambda _: ADMIN, RealClock(), random=lambda: 0.0, transport=transport)
+    outcome = await provider.off(TARGET, "key", "reason")
+    assert isinstance(outcome, Unknown), outcome
+    assert "reset" in outcome.why
 
 
 async def test_no_repr_holds_a_secret() -> None:

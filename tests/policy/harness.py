@@ -38,7 +38,7 @@ class LivelockError(AssertionError):
 @dataclass
 class Seen:
     verification: Verification
-    change: datetime | None
+    change: int
     at: datetime
 
 
@@ -76,7 +76,7 @@ class Rollout:
         """What a process has only in memory."""
         self.seen: Seen | None = None
         self.flag: CohortState | None = None
-        self.flag_change: datetime | None = None
+        self.flag_change = -1
         self.flag_at: datetime | None = None
         self.flag_error = ""
         self.verdicts: tuple[Verdict, ...] = ()
@@ -124,10 +124,10 @@ class Rollout:
         fresh = (
             self.flag_at is not None
             and self.now - self.flag_at < timedelta(seconds=60)
-            and self.flag_change == state.last_change
+            and self.flag_change == self.change
             and state.open_intent is None
         )
-        seen = self.seen if self.seen is not None and self.seen.change == state.last_change else None
+        seen = self.seen if self.seen is not None and self.seen.change == self.change else None
         return Facts(
             now=self.now,
             config=self.config,
@@ -146,7 +146,7 @@ class Rollout:
         """A poll of the provider."""
         try:
             self.flag, self.flag_at, self.flag_error = self.server.read(), self.now, ""
-            self.flag_change = self.state.last_change
+            self.flag_change = self.change
         except DownError as error:
             self.flag_error = str(error)
 
@@ -186,6 +186,11 @@ class Rollout:
                 )
             )
         self.phase_verdict = phase_verdict(self.plan, verdicts, self.state.run)
+
+    @property
+    def change(self) -> int:
+        """The newest settled change: what was observed before it says nothing about after it."""
+        return max((event.seq for event in self.of(ev.FlagSettled)), default=0)
 
     # --- people --------------------------------------------------------------------------------------------
 
@@ -355,7 +360,7 @@ class Rollout:
         rolling = self.state.status in {Status.ROLLING_BACK, Status.ROLLBACK_UNKNOWN}
         want = rollback_target(self.plan, self.state) if rolling else self.plan.cohort(self.state.phase)
         seen = self.clients_follow and self.server.serves == want
-        self.seen = Seen(Verification(seen=seen, how=self.how), self.state.last_change, self.now)
+        self.seen = Seen(Verification(seen=seen, how=self.how), self.change, self.now)
 
     def _journalled(self, decision: do.Decision) -> ev.Body:
         at = self.now

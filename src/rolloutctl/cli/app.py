@@ -13,28 +13,26 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from rolloutctl.cli.options import Globals
+from rolloutctl.cli.options import EVERYWHERE, Globals
 from rolloutctl.cli.table import ABOUT, COMMANDS, PROGRAM, Entry
 from rolloutctl.cli.toplevel import globals_first
 
 if TYPE_CHECKING:
-    from typer import Context
     from typer.core import TyperCommand
 
-_EVERYWHERE = "Global options, before or after the command: --config PATH, --read-only, --version."
 
 
 class Commands(TyperGroup):
     """Finds a command in the table and imports its module only then."""
 
-    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 - typer's signature
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature, whose context class it keeps private
         return list(COMMANDS)
 
-    def get_command(self, ctx: Context, cmd_name: str) -> Any:  # noqa: ARG002
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         entry = COMMANDS.get(cmd_name)
         return _built(cmd_name, entry) if entry is not None else None
 
-    def resolve_command(self, ctx: Context, args: list[str]) -> Any:
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = get_close_matches(args[0], COMMANDS, n=1)
             meant = f' Did you mean "{near[0]}"?' if near else f" {PROGRAM} --help lists them."
@@ -49,7 +47,7 @@ def _built(name: str, entry: Entry) -> TyperGroup | TyperCommand | Any:
         group.name = name
         return group
     alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    alone.command(name, short_help=entry.about, epilog=_EVERYWHERE)(declared)
+    alone.command(name, short_help=entry.about, epilog=EVERYWHERE)(declared)
     return get_command(alone)
 
 
@@ -57,7 +55,7 @@ app = typer.Typer(
     name=PROGRAM,
     cls=Commands,
     help=ABOUT,
-    epilog=_EVERYWHERE,
+    epilog=EVERYWHERE,
     invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

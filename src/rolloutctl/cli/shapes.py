@@ -52,7 +52,9 @@ def driving_of(known: Known, now: datetime) -> Driving:
 def needs_driver(plan: Plan, state: RolloutState, now: datetime) -> bool:
     """A rollout that has ended needs none, but for the watch after a rollback."""
     watched = state.status is Status.ROLLED_BACK and state.ended_at is not None
-    return not state.status.final or (watched and state.ended_at is not None and now <= state.ended_at + plan.rollback.watch_after)
+    return not state.status.final or (
+        watched and state.ended_at is not None and now <= state.ended_at + plan.rollback.watch_after
+    )
 
 
 def live_shape(snapshot: RolloutSnapshot) -> Shape:

@@ -76,7 +76,11 @@ SECTIONS = (
     ),
     Section(
         "Try",
-        {"demo": Entry("A service, a flag server and metrics on this machine, to try everything.", "rolloutctl.demo.command", "demo")},
+        {
+            "demo": Entry(
+                "A service, a flag server and metrics on this machine, to try everything.", "rolloutctl.demo.command", "demo"
+            )
+        },
     ),
 )
 COMMANDS = {name: entry for section in SECTIONS for name, entry in section.commands.items()}

@@ -73,6 +73,7 @@ class Engine:
         self._seq = 0
         self._dirty = asyncio.Event()
         self._synced = asyncio.Lock()
+        self._taking = asyncio.Lock()
         self._drivers: dict[str, tuple[Driver, asyncio.Task[None]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._journal_error = ""
@@ -118,6 +119,10 @@ class Engine:
             for task in late:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+        with contextlib.suppress(RolloutctlError):
+            await self.world.journal.call(lambda journal: journal.head())
+        for record in self.records.values():
+            await self._release(record, "this process leaves")
         return left
 
     def hurry(self) -> None:
@@ -218,23 +223,25 @@ class Engine:
 
     async def take(self, record: RolloutRecord, *, force: bool) -> bool:
         """Become the driver; False: somebody else is. `force` is for a rollback."""
-        if record.held is not None:
-            return True
-        ttl, holder = self._lease_s(), self.options.holder
-
-        def taking(journal: Journal) -> Lease | None:
-            return journal.take_lease(record.stream, holder, ttl, self.world.author, force=force)
-
-        lease = await self.world.journal.call(taking)
-        if lease is None:
-            return False
-        record.held, record.lease_seen = lease, lease
-        record.driving_since, record.unattended_since = self.world.time.now(), None
-        await self.sync()
-        driver = Driver(self.world, record, self.mark)
-        self._drivers[record.id] = (driver, asyncio.create_task(self._drive(record, driver), name=f"drive {record.id}"))
+        async with self._taking:
+            if record.held is not None:
+                return True
+            # Shielded: a lease that was taken while we are being cancelled must be known as ours, or nobody could release it.
+            if await asyncio.shield(asyncio.ensure_future(self._claim(record, force=force))) is None:
+                return False
+            record.driving_since, record.unattended_since = self.world.time.now(), None
+            await self.sync()
+            driver = Driver(self.world, record, self.mark)
+            self._drivers[record.id] = (driver, asyncio.create_task(self._drive(record, driver), name=f"drive {record.id}"))
         self.mark()
         return True
+
+    async def _claim(self, record: RolloutRecord, *, force: bool) -> Lease | None:
+        ttl, holder, author = self._lease_s(), self.options.holder, self.world.author
+        lease = await self.world.journal.call(lambda journal: journal.take_lease(record.stream, holder, ttl, author, force=force))
+        if lease is not None:
+            record.held, record.lease_seen = lease, lease
+        return lease
 
     async def _drive(self, record: RolloutRecord, driver: Driver) -> None:
         try:
@@ -244,17 +251,17 @@ class Engine:
             return
         finally:
             self._drivers.pop(record.id, None)
-        lease = record.held
-        record.held = None
+        await self._release(record, "nothing is left to drive" if record.state.status.final else "this process leaves")
+        self.mark()
+
+    async def _release(self, record: RolloutRecord, why: str) -> None:
+        lease, record.held = record.held, None
         if lease is not None:
             with contextlib.suppress(RolloutctlError):
-                why = "nothing is left to drive" if record.state.status.final else "this process leaves"
                 await self.world.journal.call(lambda journal: journal.release_lease(lease, self.world.author, why))
-        self.mark()
 
     def _lost(self, record: RolloutRecord) -> None:
         record.held = None
-        record.trouble = "another process drives this rollout now"
         running = self._drivers.get(record.id)
         if running is not None:
             running[0].stop()

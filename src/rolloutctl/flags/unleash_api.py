@@ -16,7 +16,7 @@ from typing import Any, assert_never
 import httpx
 
 from rolloutctl.config import Auth
-from rolloutctl.errors import ProviderUnreachable
+from rolloutctl.errors import ProviderUnreachable, RolloutctlError
 from rolloutctl.flags.credentials import Secrets, Signed, sign
 from rolloutctl.flags.http import MAX_BODY, NOT_JSON, Answered, Call, Exchange, NoAnswer, NotSent, Timeouts, exchange
 from rolloutctl.flags.limits import retry_after_s
@@ -102,8 +102,28 @@ class Api:
         return await self._repeat(Call(request.method, request.path, body=request.body), _unsent)
 
     async def insist(self, request: NativeRequest) -> Exchange:
-        """For a write that may be repeated without harm, such as `off`: tried again as a read is."""
-        return await self._repeat(Call(request.method, request.path, body=request.body), self._harmless_again)
+        """For a write that may be repeated without harm, such as `off`: tried again as a read is.
+
+        Once an attempt may have arrived, a later one that did not, or was refused, does not make it undone: NoAnswer.
+        """
+        doubt: list[str] = []
+
+        def again(answer: Exchange) -> float | None:
+            problem = self.problem(answer)
+            if isinstance(problem, Unknown):
+                doubt.append(problem.why)
+            return self._harmless_again(answer)
+
+        try:
+            answer = await self._repeat(Call(request.method, request.path, body=request.body), again)
+        except RolloutctlError as error:
+            if not doubt:
+                raise
+            return NoAnswer(f"{doubt[0]}; then {error}")
+        problem = self.problem(answer)
+        if doubt and problem is not None:
+            return NoAnswer(doubt[0] if isinstance(problem, Unknown) else f"{doubt[0]}; then {problem.why}")
+        return answer
 
     def problem(self, answer: Exchange, approval_url: str = "") -> Problem | None:
         """What an exchange means for a change; None: it was accepted. `why` is a clause without a full stop."""

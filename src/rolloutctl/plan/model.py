@@ -31,6 +31,7 @@ Person = Annotated[str, Field(min_length=1, max_length=100)]
 PromQL = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(shallow)]
 Matchers = Annotated[str, Field(max_length=4000), AfterValidator(shallow)]
 Text = Annotated[str, Field(max_length=4000)]
+Entry = Annotated[str, Field(min_length=1, max_length=200)]
 Switch = Annotated[bool, Strict()]
 """true or false, and nothing that could be taken for one."""
 Count = Annotated[int, Strict()]
@@ -69,7 +70,7 @@ class SegmentLabel(Model):
 
     label: Label
     """Name of the label."""
-    required: tuple[str, ...] = ()
+    required: Annotated[tuple[Entry, ...], Field(max_length=1000)] = ()
     """Values that must have data; a missing one is NO_DATA."""
 
 
@@ -253,7 +254,7 @@ class CohortSpec(Model):
 
     shadow: Switch = False
     """Nobody; the flag must be off and mirrored traffic is judged."""
-    audiences: tuple[str, ...] = ()
+    audiences: Annotated[tuple[Entry, ...], Field(max_length=100)] = ()
     """Everybody in one of these; audiences of earlier phases stay in."""
     percent: Percent = Field(default=0, validate_default=True)
     """Share of the rest, 0 to 100, exact."""
@@ -308,7 +309,7 @@ class Phase(Model):
 class Freeze(Model):
     """When nothing advances; a rollback always may."""
 
-    windows: tuple[str, ...] = ()
+    windows: Annotated[tuple[Entry, ...], Field(max_length=100)] = ()
     """`"Fri 16:00 - Mon 08:00 Europe/Madrid"`."""
 
     @model_validator(mode="after")

@@ -42,7 +42,8 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 class RolloutApp(Shell):
     """`now` gives this machine's time, aware; `start_at` is the id of a rollout to open at once."""
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH = ["app.tcss", "screens/fleet.tcss"]  # noqa: RUF012 - Textual's declaration
+    """The first screen's style is loaded here: Textual reads a screen's own only when it is pushed."""
     TITLE = "rolloutctl"
     COMMANDS = {Commands}  # noqa: RUF012 - Textual's declaration
     ENABLE_COMMAND_PALETTE = False

@@ -14,13 +14,14 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from rich.text import Text
 from textual.app import App
+from textual.content import Content
 
 from rolloutctl.engine.handle import EngineHandle, Leaving
 from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
-from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span
+from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, clean, line, span
 from rolloutctl.tui.draw.when import When
 from rolloutctl.tui.feed import Feed
-from rolloutctl.tui.palette import Palette, paint, palette_of
+from rolloutctl.tui.palette import Palette, ascii_only, paint, palette_of
 
 FASTEST_REDRAW_S = 0.1
 """A flood of snapshots is drawn this often at most; keys are handled in between."""
@@ -108,6 +109,10 @@ class Shell(App[int]):
 
     def paint(self, lines: Sequence[Line]) -> Text:
         return paint(lines, self.inks, unicode=self.unicode)
+
+    def label(self, text: str) -> Content:
+        """A border's title: cleaned, and nothing in it is markup."""
+        return Content(clean(text) if self.unicode else ascii_only(clean(text)))
 
     # -- talk ----------------------------------------------------------------------------------------------------------
 

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from rolloutctl.cli.options import Json, globals_of
+from rolloutctl.cli.options import EVERYWHERE, Json, globals_of
+from rolloutctl.cli.out import put_json
+from rolloutctl.errors import ExitCode
 
 
 def _group(about: str) -> typer.Typer:
-    return typer.Typer(help=about, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    return typer.Typer(help=about, epilog=EVERYWHERE, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 journal = _group("Show, follow and verify the journal.")
@@ -22,8 +24,10 @@ schema = _group("JSON Schemas of plans and configs, for editors.")
 @journal.command("show")
 def journal_show(
     ctx: typer.Context,
-    rollout: Annotated[str, typer.Argument(help="Only of this one: `name#n`, or `name`.", show_default=False)] = "",
-    after: Annotated[int | None, typer.Option(help="Events after this number; default: the newest.", metavar="SEQ", min=0)] = None,
+    rollout: Annotated[str, typer.Argument(help="Only of this one: `name#n`, or `name`.", metavar="[ROLLOUT]", show_default=False)] = "",
+    after: Annotated[
+        int | None, typer.Option(help="Events after this number; default: the newest.", metavar="SEQ", min=0)
+    ] = None,
     limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 50,
     json: Json = False,
 ) -> int:
@@ -39,7 +43,7 @@ def journal_show(
 @journal.command("follow")
 def journal_follow(
     ctx: typer.Context,
-    rollout: Annotated[str, typer.Argument(help="Only of this one: `name#n`, or `name`.", show_default=False)] = "",
+    rollout: Annotated[str, typer.Argument(help="Only of this one: `name#n`, or `name`.", metavar="[ROLLOUT]", show_default=False)] = "",
     json: Json = False,
 ) -> int:
     """Events as they are written, until interrupted; with --json one JSON object a line.
@@ -54,7 +58,9 @@ def journal_follow(
 @journal.command("verify")
 def journal_verify(
     ctx: typer.Context,
-    file: Annotated[Path | None, typer.Argument(help="A journal or a copy of one; default: the config's.", show_default=False)] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="A journal or a copy of one; default: the config's.", show_default=False)
+    ] = None,
     witness: Annotated[str, typer.Option(help="A head that was seen earlier: its number and hash.", metavar='"SEQ HASH"')] = "",
     json: Json = False,
 ) -> int:
@@ -110,9 +116,10 @@ def schema_plan() -> int:
 
     Example: rolloutctl schema plan > plan.schema.json
     """
-    from rolloutctl.cli.schemas import plan
+    from rolloutctl.schemas import plan_schema
 
-    return plan()
+    put_json(plan_schema(), indent=2)
+    return ExitCode.OK
 
 
 @schema.command("config")
@@ -121,6 +128,7 @@ def schema_config() -> int:
 
     Example: rolloutctl schema config > config.schema.json
     """
-    from rolloutctl.cli.schemas import config as config_schema
+    from rolloutctl.schemas import config_schema
 
-    return config_schema()
+    put_json(config_schema(), indent=2)
+    return ExitCode.OK

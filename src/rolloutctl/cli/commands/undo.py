@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from rolloutctl.cli.options import Json, Rollout, Why, globals_of
 from rolloutctl.cli.commands.step import Reason
+from rolloutctl.cli.options import Json, Rollout, Why, globals_of
 
 
 def rollback(
     ctx: typer.Context,
-    rollout: Annotated[str, typer.Argument(help="`name#n`, or `name` for its newest attempt.", show_default=False)] = "",
+    rollout: Annotated[str, typer.Argument(help="`name#n`, or `name` for its newest attempt.", metavar="[ROLLOUT]", show_default=False)] = "",
     plan: Annotated[
         Path | None, typer.Option(help="Turn this plan's flag off, without any journal.", metavar="FILE", show_default=False)
     ] = None,
@@ -29,7 +29,9 @@ def rollback(
     from rolloutctl.errors import InvalidInput
 
     if (plan is None) == (not rollout):
-        raise InvalidInput("say what to roll back:", remedy="`rolloutctl rollback ROLLOUT`, or `rolloutctl rollback --plan FILE`.")
+        raise InvalidInput(
+            "say what to roll back:", remedy="`rolloutctl rollback ROLLOUT`, or `rolloutctl rollback --plan FILE`."
+        )
     if plan is not None:
         from rolloutctl.cli.emergency import off_by_plan
 

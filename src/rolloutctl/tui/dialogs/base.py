@@ -60,6 +60,7 @@ class Dialog(ModalScreen[None]):
         self.target = target
         self.stage = Stage.ASKING
         self.reply: Reply | None = None
+        self._status_rows = 2
 
     # -- for subclasses ------------------------------------------------------------------------------------------------
 
@@ -134,7 +135,9 @@ class Dialog(ModalScreen[None]):
         rollout = self.shell.rollout(self.target)
         self.query_one("#heading", Lines).show([line(span(self.heading(), Ink.STRONG))])
         self.query_one("#text", Lines).show(self._text(rollout, cells))
-        self.query_one("#status", Lines).show(self._status(cells))
+        status = self._status(cells)
+        self._status_rows = len(status)
+        self.query_one("#status", Lines).show(status)
         self.query_one("#confirm", Button).disabled = bool(self.missing()) or self.stage is not Stage.ASKING
         asking = self.stage is Stage.ASKING
         barred = rollout is None or bool(self.barred(rollout))
@@ -147,7 +150,7 @@ class Dialog(ModalScreen[None]):
     def _fit(self) -> None:
         """The text gives way and scrolls, so that fields, status and buttons are always seen."""
         fields = sum(2 for field in self.query(Input) if field.display) + sum(1 for check in self.query(Check) if check.display)
-        status = self.query_one("#status").size.height or 2
+        status = self._status_rows
         frame = 2 if self.has_class("-short") else 4
         self.query_one("#about").styles.max_height = max(3, self.size.height - frame - 2 - fields - status - 3)
 

@@ -34,7 +34,7 @@ class GoNoGo(Dialog):
             return wrap("There is nothing to advance to any more.", cells, Ink.WARN)
         go = rollout.advance.allowed
         verdict = line(span("✔ GO is possible", Ink.GOOD)) if go else line(span("✖ NO-GO: see what speaks against it", Ink.BAD))
-        return (*whole(rollout.advance, cells), EMPTY, verdict)
+        return (verdict, EMPTY, *whole(rollout.advance, cells))
 
     def barred(self, rollout: RolloutSnapshot) -> str:
         if rollout.advance is None or rollout.advance.to != self.to:

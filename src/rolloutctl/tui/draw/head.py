@@ -22,8 +22,8 @@ def header(fleet: FleetSnapshot | None, when: When, cells: int) -> Line:
         return line(name, span("  waiting for the engine", Ink.WAIT))
     places = sorted({rollout.plan.flag.environment for rollout in fleet.rollouts})
     where = line(name, span(" ▸ ", Ink.DIM), span(_places(places), Ink.ACCENT)) if places else line(name)
-    mode = span(" WRITE ", Ink.GOOD) if may_write(fleet) else span(" READ-ONLY ", Ink.CAUTION)
-    left = join([where, line(f"{fleet.operator} ·", mode), _loud(fleet, when)], "  ")
+    mode = span("WRITE", Ink.GOOD) if may_write(fleet) else span(" READ-ONLY ", Ink.CAUTION)
+    left = join([where, line(f"{fleet.operator} · ", mode), _loud(fleet, when)], "  ")
     parts, driver = _parts(fleet, when), _driver(fleet)
     for right in (join([parts, driver], "  "), parts, join([_worst_part(fleet), driver], "  "), _worst_part(fleet)):
         if width(left) + width(right) + 3 <= cells:

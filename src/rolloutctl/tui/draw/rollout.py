@@ -129,7 +129,7 @@ def _going_on(rollout: RolloutSnapshot, cells: int) -> tuple[Line, ...]:
 def _unattended(rollout: RolloutSnapshot, when: When, cells: int) -> Line:
     since = f" for {show_age(when.seconds_since(rollout.driver.since))}" if rollout.driver.since is not None else ""
     badge = span(f" ⚠ UNATTENDED{since} ", Ink.CAUTION)
-    return clip(line(badge, "  nobody drives it: no step, no countdown. Run ", span("rolloutctl drive", Ink.KEY)), cells)
+    return clip(line(badge, "  no step, no countdown until ", span("rolloutctl drive", Ink.KEY)), cells)
 
 
 def _asked(rollout: RolloutSnapshot, when: When, cells: int) -> list[Line]:
@@ -147,7 +147,7 @@ def _key(name: str) -> Span:
 
 
 def bake(rollout: RolloutSnapshot, when: When) -> Line:
-    if rollout.state.run is None or rollout.state.status.final:
+    if rollout.state.run is None or rollout.state.status not in {Status.ACTIVE, Status.STABILISING}:
         return ()
     total, done = rollout.bake.total_seconds(), rollout.baked.total_seconds()
     part = min(1.0, done / total) if total > 0 else 1.0

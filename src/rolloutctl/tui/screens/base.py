@@ -91,7 +91,6 @@ class BaseScreen(Screen[None]):
         self.set_class(small, "-tiny")
         if small:
             self._draw_small(width, height)
-            return
         self.query_one("#head", Lines).show([header(self.shell.fleet, self.shell.when(), width)])
         self.query_one("#said", Lines).show([self.shell.said] if self.shell.said else [])
         self.query_one("#keys", Lines).show(hints(self.hinted(), width, self.hint_rows()))

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import DataTable
 
@@ -23,7 +22,6 @@ from rolloutctl.tui.widgets.table import Table
 
 
 class FleetScreen(BaseScreen):
-    CSS_PATH = "fleet.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", id="fleet.filter", key_display="/", tooltip="Filter the list; esc shows all again"),
         *ACTS,
@@ -55,15 +53,15 @@ class FleetScreen(BaseScreen):
         fleet, when = self.shell.fleet, self.shell.when()
         table = self.query_one(Table)
         filtering = self.query_one("#filter", Field)
-        filtering.display = filtering.has_focus or bool(filtering.value)
+        filtering.set_class(not (filtering.has_focus or filtering.value), "-hidden")
         if fleet is None:
             return
         shown = self._shown()
         columns = draw.columns(self.size.width - 4)
         table.show(columns, [draw.row(rollout, columns, when) for rollout in shown])
-        table.border_title = Content(draw.title(fleet, len(shown), filtering.value.strip()))
-        table.border_subtitle = Content(f"every {fleet.interval_s:g}s")
-        table.display = bool(fleet.rollouts)
+        table.border_title = self.shell.label(draw.title(fleet, len(shown), filtering.value.strip()))
+        table.border_subtitle = self.shell.label(f"every {fleet.interval_s:g}s")
+        table.set_class(not fleet.rollouts, "-hidden")
         self.query_one("#teach", Lines).show([] if fleet.rollouts else draw.TEACHES)
         self.query_one("#peek", Lines).show(self._peek())
         self.query_one("#lasting", Lines).show(lasting(fleet, self.size.width - 2))
@@ -105,7 +103,7 @@ class FleetScreen(BaseScreen):
 
     def action_filter(self) -> None:
         filtering = self.query_one("#filter", Field)
-        filtering.display = True
+        filtering.remove_class("-hidden")
         filtering.focus()
 
     def on_input_changed(self) -> None:

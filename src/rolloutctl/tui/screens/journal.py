@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import DataTable
 
@@ -92,7 +91,7 @@ class JournalScreen(BaseScreen):
         if self._newer():
             self._ask()
         filtering = self.query_one("#filter", Field)
-        filtering.display = filtering.has_focus or bool(filtering.value)
+        filtering.set_class(not (filtering.has_focus or filtering.value), "-hidden")
         shown, table, when = self._shown(), self.query_one(Table), self.shell.when()
         columns = draw.columns(self.size.width - 4, every=self.rollout_id is None)
         rows = [draw.row(event, columns, when) for event in shown]
@@ -102,10 +101,10 @@ class JournalScreen(BaseScreen):
         whose = self.rollout_id or "all rollouts"
         counted = f"{len(shown)}/{len(self._events)}" if filtering.value else str(len(self._events))
         zone = when.zone_of(when.now)
-        table.border_title = Content(f"journal of {whose} · {counted} events · times in {zone}")
-        table.border_subtitle = Content("following" if self.following else "not following")
+        table.border_title = self.shell.label(f"journal of {whose} · {counted} events · times in {zone}")
+        table.border_subtitle = self.shell.label("following" if self.following else "not following")
         if self._failed:
-            table.border_subtitle = Content(f"✖ cannot be read: {self._failed}")
+            table.border_subtitle = self.shell.label(f"✖ cannot be read: {self._failed}")
 
     def copied(self) -> str:
         when = self.shell.when()
@@ -134,7 +133,7 @@ class JournalScreen(BaseScreen):
 
     def action_filter(self) -> None:
         filtering = self.query_one("#filter", Field)
-        filtering.display = True
+        filtering.remove_class("-hidden")
         filtering.focus()
 
     def on_input_changed(self) -> None:

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.widget import Widget
 
 from rolloutctl.tui.draw.ink import Line, page
@@ -43,7 +42,7 @@ class PageScreen(BaseScreen):
 
     def draw(self) -> None:
         scroll = self.query_one("#scroll")
-        scroll.border_title = Content(self.title_text())
+        scroll.border_title = self.shell.label(self.title_text())
         self.query_one("#page", Lines).show(self.lines(max(20, self.size.width - 5)))
 
     def copied(self) -> str:

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
-from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import DataTable
 
@@ -31,13 +30,12 @@ _PANES = ("criteria", "plot", "why")
 
 
 class WhyPane(VerticalScroll, can_focus=True):
-    ALLOW_MAXIMIZE = True
+    """The reasons, scrolling."""
 
 
 class RolloutScreen(BaseScreen):
     CSS_PATH = "rollout.tcss"
     HINT_ROWS: ClassVar[int] = 2
-    ALLOW_IN_MAXIMIZED_VIEW = "#head, #state, #said, #keys"
     BINDINGS: ClassVar[list[BindingType]] = [
         *ACTS,
         Binding("e", "explain", "explain", id="rollout.explain", tooltip="Everything about the criterion under the cursor"),
@@ -66,8 +64,8 @@ class RolloutScreen(BaseScreen):
     def on_mount(self) -> None:
         super().on_mount()
         table = self.query_one(Table)
-        table.border_title = Content("exit criteria")
-        self.query_one("#why").border_title = Content("why")
+        table.border_title = self.shell.label("exit criteria")
+        self.query_one("#why").border_title = self.shell.label("why")
         table.focus()
 
     def target(self) -> str | None:
@@ -87,7 +85,7 @@ class RolloutScreen(BaseScreen):
         table = self.query_one(Table)
         columns = criteria.columns(cells - 2)
         table.show(columns, [criteria.row(rollout, verdict, columns, when) for verdict in rollout.verdicts])
-        table.border_subtitle = Content(
+        table.border_subtitle = self.shell.label(
             f"judged {when.age(rollout.judged_at)} ago" if rollout.judged_at is not None else "not judged yet"
         )
         for name, drawn in self._lines(rollout, cells).items():
@@ -112,7 +110,7 @@ class RolloutScreen(BaseScreen):
         drawn = curves(verdict.evidence.cells, scale_of(criterion), unit_of(criterion)) if verdict is not None else Curves()
         name = criteria.name_of(criterion, verdict) if verdict is not None else "no criterion"
         small = self.has_class("-narrow") and self.has_class("-short")
-        pane.border_title = Content("why · 2 shows the plot" if small else "why")
+        pane.border_title = self.shell.label("why · 2 shows the plot" if small else "why")
         self.query_one(Plot).show(drawn, name, when)
 
     def on_data_table_row_highlighted(self) -> None:
@@ -146,15 +144,24 @@ class RolloutScreen(BaseScreen):
         self.app.push_screen(JournalScreen(self.rollout_id))
 
     def action_pane(self, index: int) -> None:
-        if self.maximized is not None:
-            self.minimize()
+        self._zoom(None)
         self.set_class(_PANES[index] == "plot", "-plot")
         self.query_one(f"#{_PANES[index]}").focus()
         self.call_after_refresh(self.redraw)
 
     def action_zoom(self) -> None:
-        if self.maximized is not None:
-            self.minimize()
-        elif self.focused is not None:
-            self.maximize(self.focused, container=False)
+        focused = self.focused.id if self.focused is not None else None
+        self._zoom(None if self.has_class("-zoom") else focused)
+
+    def _zoom(self, pane: str | None) -> None:
+        """Only this pane, under the header and the state line, which must never be out of sight."""
+        self.set_class(pane is not None, "-zoom")
+        for name in _PANES:
+            self.set_class(name == pane, f"-zoom-{name}")
         self.call_after_refresh(self.redraw)
+
+    def action_leave(self) -> None:
+        if self.has_class("-zoom"):
+            self._zoom(None)
+        else:
+            super().action_leave()

@@ -24,5 +24,5 @@ class Lines(Static):
         if wanted == self._shown:
             return
         self._shown = wanted
-        self.display = bool(lines)
+        self.set_class(not lines, "-hidden")
         self.update(shell.paint(lines))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 from rich.segment import Segment
-from textual.content import Content
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -17,8 +16,6 @@ from rolloutctl.tui.shell import Shell
 
 
 class Plot(Widget, can_focus=True):
-    ALLOW_MAXIMIZE = True
-
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._curves = Curves()
@@ -27,7 +24,7 @@ class Plot(Widget, can_focus=True):
 
     def show(self, curves: Curves, title: str, when: When) -> None:
         self._when = when
-        self.border_title = Content(title)
+        self.border_title = cast("Shell", self.app).label(title)
         if curves != self._curves:
             self._curves = curves
             self.refresh()

@@ -1,0 +1,284 @@
+"""Commands that ask for a change of a rollout, and stay until it has happened where they drive it themselves.
+
+JSON of all of them: {"accepted", "code", "sentence", "reasons": [sentence], "request": seq, "rollout": live_shape or null}.
+Refusals go to stderr, a reason a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from rolloutctl.cli.options import Globals
+from rolloutctl.cli.out import put, put_json, say
+from rolloutctl.cli.reading import Known, journal_of, load, settings_of, utc_now
+from rolloutctl.cli.sentences import condition, event_line, where, zone_of
+from rolloutctl.cli.session import Session, session
+from rolloutctl.cli.shapes import live_shape
+from rolloutctl.cli.waits import first_look_s
+from rolloutctl.engine.commands import Command, CommandKind, Reply
+from rolloutctl.engine.engine import Drives
+from rolloutctl.engine.settings import Settings
+from rolloutctl.engine.snapshot import Driving, RolloutSnapshot
+from rolloutctl.engine.wiring import Options
+from rolloutctl.errors import ExitCode, InvalidInput, JournalCorrupt, JournalUnreachable, Refused
+from rolloutctl.model.events import HoldKind
+from rolloutctl.model.state import RolloutState, Status, Step
+from rolloutctl.policy.conditions import FINISH
+from rolloutctl.units import show_duration
+
+_CARRIED_OUT_S = 5.0
+_EFFECT_SPARE_S = 60.0
+_ROLLBACK_WITHIN_S = 150.0
+_REQUESTS_ONLY = frozenset({CommandKind.NOTE, CommandKind.POSTPONE})
+"""Written without a driver."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    code: ExitCode
+    sentence: str
+
+
+def ask(globals_: Globals, kind: CommandKind, rollout: str, *, why: str = "", to: str = "", as_json: bool) -> ExitCode:
+    """A request that changes no exposure by itself."""
+    settings, known = _begin(globals_, rollout)
+    _check_phase(known, to)
+    with session(_options(settings, known, kind)) as running:
+        running.begin_telling(known.id)
+        reply = running.send(Command(kind, known.id, why=why, to=to))
+        if reply.code is ExitCode.OK:
+            running.until(lambda: _carried_out(kind, running.rollout(known.id)), _CARRIED_OUT_S)
+        return _tell(running, known.id, reply, None, as_json=as_json)
+
+
+def sign(
+    globals_: Globals, rollout: str, gate: str, *, go: bool, checks: tuple[str, ...], all_checks: bool, why: str, as_json: bool
+) -> ExitCode:
+    settings, known = _begin(globals_, rollout)
+    declared = next((each for each in known.plan.gates if each.id == gate), None)
+    if declared is None:
+        names = ", ".join(each.id for each in known.plan.gates) or "none"
+        raise InvalidInput(f'the plan of {known.id} has no gate "{gate}".', remedy=f"Its gates: {names}.")
+    confirmed = declared.checks if all_checks else tuple(_check(declared.checks, check) for check in checks)
+    with session(_options(settings, known, CommandKind.SIGN)) as running:
+        reply = running.send(Command(CommandKind.SIGN, known.id, why=why, gate=gate, go=go, checks=confirmed))
+        return _tell(running, known.id, reply, None, as_json=as_json)
+
+
+def _check(declared: tuple[str, ...], given: str) -> str:
+    if given in declared:
+        return given
+    if given.isdecimal() and 1 <= int(given) <= len(declared):
+        return declared[int(given) - 1]
+    listed = "; ".join(f"{number} {check}" for number, check in enumerate(declared, 1)) or "it has none"
+    raise InvalidInput(f'the gate has no check "{given}".', remedy=f"Its checks: {listed}.")
+
+
+def step(globals_: Globals, kind: CommandKind, rollout: str, *, to: str, why: str, stay: bool, as_json: bool) -> ExitCode:
+    """`advance` and `back`."""
+    settings, known = _begin(globals_, rollout)
+    _check_phase(known, to)
+    with session(_options(settings, known, kind)) as running:
+        running.begin_telling(known.id)
+        if kind is CommandKind.ADVANCE and not known.driver:
+            _first_look(running, settings, known)
+        before = _state(running, known)
+        reply = running.send(Command(kind, known.id, why=why, to=to))
+        reply = _unreachable(running, known.id, reply)
+        outcome = None
+        if reply.code is ExitCode.OK and (stay or not _elsewhere(running, known.id)):
+            outcome = _effect(running, settings, known, before, stay=stay)
+        return _tell(running, known.id, reply, outcome, as_json=as_json)
+
+
+def roll_back(globals_: Globals, rollout: str, *, why: str, as_json: bool) -> ExitCode:
+    try:
+        settings, known = _begin(globals_, rollout)
+        with session(_options(settings, known, CommandKind.ROLLBACK)) as running:
+            running.begin_telling(known.id)
+            reply = running.send(Command(CommandKind.ROLLBACK, known.id, why=why))
+            outcome = None
+            if reply.code is ExitCode.OK and reply.seq:
+                outcome = _follow(running, settings, known.id, _rolled_back, _ROLLBACK_WITHIN_S)
+            return _tell(running, known.id, reply, outcome, as_json=as_json)
+    except (JournalUnreachable, JournalCorrupt) as error:
+        error.remedy = f"{error.remedy} `rolloutctl rollback --plan FILE` needs no journal.".strip()
+        raise
+
+
+# --- before ------------------------------------------------------------------------------------------------
+
+
+def _begin(globals_: Globals, rollout: str) -> tuple[Settings, Known]:
+    if globals_.read_only:
+        raise Refused("this was started with --read-only; nothing is changed.", remedy="Leave --read-only out.")
+    settings = settings_of(globals_)
+    with journal_of(settings) as journal:
+        return settings, load(journal, rollout)
+
+
+def _check_phase(known: Known, to: str) -> None:
+    names = [phase.name for phase in known.plan.phases]
+    if to and to not in {*names, FINISH}:
+        raise InvalidInput(f'the plan of {known.id} has no phase "{to}".', remedy=f"Its phases: {', '.join(names)}.")
+
+
+def _options(settings: Settings, known: Known, kind: CommandKind) -> Options:
+    """As much of an engine as the request needs.
+
+    If another process drives, it answers and nothing is looked at here. Else this process becomes the driver, and a driver
+    looks: before it is asked where evidence decides (advance), afterwards where the request must be heard first (hold).
+    """
+    alone = not known.driver
+    drives = Drives.NAMED if alone and kind is CommandKind.ADVANCE else Drives.NONE
+    poll = alone and kind not in _REQUESTS_ONLY and not known.state.status.final
+    return Options(settings, drives=drives, named=frozenset({known.id}) if drives is Drives.NAMED else frozenset(), poll=poll)
+
+
+def _first_look(running: Session, settings: Settings, known: Known) -> None:
+    """Until flag and evidence of the present phase have been looked at once, or it is clear that they cannot be."""
+    running.until(lambda: _looked(running.rollout(known.id)), first_look_s(settings.config))
+
+
+def _looked(rollout: RolloutSnapshot | None) -> bool | None:
+    if rollout is None:
+        return None
+    state = rollout.state
+    flag = rollout.flag.read_at is not None or bool(rollout.flag.error)
+    judged = state.run is None or rollout.phase_verdict is not None
+    return True if flag and judged and rollout.driver.driving is Driving.HERE else None
+
+
+# --- after -------------------------------------------------------------------------------------------------
+
+
+def _carried_out(kind: CommandKind, rollout: RolloutSnapshot | None) -> bool | None:
+    """Whether what was accepted is to be seen in the state."""
+    if rollout is None:
+        return True
+    state = rollout.state
+    match kind:
+        case CommandKind.HOLD:
+            return True if state.hold_by(HoldKind.PERSON) is not None else None
+        case CommandKind.RESUME:
+            return True if state.hold_by(HoldKind.PERSON) is None else None
+        case CommandKind.ABORT | CommandKind.CHECKED:
+            return True if state.status.final else None
+        case _:
+            return True
+
+
+def _state(running: Session, known: Known) -> RolloutState:
+    seen = running.rollout(known.id)
+    return seen.state if seen is not None else known.state
+
+
+def _elsewhere(running: Session, rollout: str) -> bool:
+    seen = running.rollout(rollout)
+    return seen is not None and seen.driver.driving is Driving.ELSEWHERE
+
+
+def _unreachable(running: Session, rollout: str, reply: Reply) -> Reply:
+    """A refusal for no other reason than a flag server that does not answer is not a refusal."""
+    seen = running.rollout(rollout)
+    lost = seen is not None and seen.flag.error
+    if reply.code in {ExitCode.REFUSED, ExitCode.NOT_YET} and lost and any(lost in reason for reason in reply.reasons):
+        return Reply(ExitCode.UNREACHABLE, reply.sentence, reply.reasons, reply.seq)
+    return reply
+
+
+def _effect(running: Session, settings: Settings, known: Known, before: RolloutState, *, stay: bool) -> Outcome:
+    provider = settings.config.providers.get(known.state.target.provider)
+    settle = provider.settle_time if provider is not None else timedelta()
+    declared = [phase.settle_time for phase in known.plan.phases if phase.settle_time is not None]
+    within = max([settle, *declared]).total_seconds() + _EFFECT_SPARE_S
+    return _follow(running, settings, known.id, lambda seen: _stepped(seen, before, stay=stay), within)
+
+
+def _follow(
+    running: Session, settings: Settings, rollout: str, judge: Callable[[RolloutSnapshot], Outcome | None], within_s: float
+) -> Outcome:
+    zone = zone_of(settings.config.operator.timezone)
+
+    def look() -> Outcome | None:
+        for event in running.news(rollout):
+            say(event_line(event, zone))
+        seen = running.rollout(rollout)
+        return judge(seen) if seen is not None else None
+
+    outcome = running.until(look, within_s)
+    if outcome is not None:
+        return outcome
+    seen = running.rollout(rollout)
+    unknown = seen is not None and (seen.state.open_intent is not None or seen.state.status is Status.ROLLING_BACK)
+    code = ExitCode.UNKNOWN if unknown else ExitCode.NOT_YET
+    return Outcome(
+        code, f"not settled within {show_duration(timedelta(seconds=round(within_s)))}; look with `rolloutctl watch {rollout}`"
+    )
+
+
+def _stepped(seen: RolloutSnapshot, before: RolloutState, *, stay: bool) -> Outcome | None:
+    """How a step of the flag went; None: it is under way."""
+    state = seen.state
+    if state.status is Status.DONE:
+        return Outcome(ExitCode.OK, f"{state.id} is DONE")
+    if state.status in {Status.ROLLING_BACK, Status.ROLLED_BACK, Status.ROLLBACK_UNKNOWN, Status.ABORTED}:
+        return Outcome(ExitCode.FAILED, f"{state.id} is {state.status.words} now: {state.rollback_why or state.ended_why}")
+    if state.accepted is not None or state.open_intent is not None:
+        return None
+    if state.flag_failure:
+        code = ExitCode.UNREACHABLE if seen.flag.error else ExitCode.FAILED
+        return Outcome(code, f"the change did not happen: {state.flag_failure}")
+    if state.step is Step.SETTLING:
+        automatic = state.hold_by(HoldKind.AUTOMATIC)
+        if automatic is not None:
+            return Outcome(ExitCode.NOT_YET, f"the flag is changed, and it is held: {automatic.reason}")
+        return None if stay else Outcome(ExitCode.OK, f"the flag is changed to {state.expected}; clients have to follow")
+    if state.attempts > before.attempts and state.step in {Step.BAKING, Step.READY}:
+        return Outcome(ExitCode.OK, f"phase {seen.plan.phases[state.phase].name} is {state.step}")
+    return None
+
+
+def _rolled_back(seen: RolloutSnapshot) -> Outcome | None:
+    state = seen.state
+    match state.status:
+        case Status.ROLLED_BACK:
+            return Outcome(ExitCode.OK, f"{state.id} is ROLLED BACK: {state.ended_why}")
+        case Status.ROLLBACK_UNKNOWN:
+            why = f"{state.ended_why}. Look at the flag server; then `rolloutctl checked {state.id} --why …`"
+            return Outcome(ExitCode.UNKNOWN, f"{state.id} is ROLLBACK UNKNOWN: {why}")
+        case _:
+            return None
+
+
+def _tell(running: Session, rollout: str, reply: Reply, outcome: Outcome | None, *, as_json: bool) -> ExitCode:
+    accepted = reply.code is ExitCode.OK
+    code = outcome.code if outcome is not None else reply.code
+    sentence = outcome.sentence if outcome is not None else reply.sentence
+    seen = running.rollout(rollout)
+    if as_json:
+        put_json(
+            {
+                "accepted": accepted,
+                "code": int(code),
+                "sentence": sentence,
+                "reasons": list(reply.reasons),
+                "request": reply.seq or None,
+                "rollout": live_shape(seen) if seen is not None else None,
+            }
+        )
+        return code
+    if not accepted:
+        say(f"rolloutctl: {sentence}")
+        for reason in reply.reasons[1:] if reply.reasons and reply.reasons[0] in sentence else reply.reasons:
+            say(f"  {reason}")
+        return code
+    if code is not ExitCode.OK:
+        say(f"rolloutctl: {sentence}")
+    else:
+        put(sentence)
+    if seen is not None:
+        put(f"{seen.id}: {where(seen.plan, seen.state)}: {condition(seen.plan, seen.state, utc_now())}")
+    return code

@@ -1,0 +1,25 @@
+"""The adapters of one command, on its own loop, closed whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from rolloutctl.engine.settings import Settings
+from rolloutctl.engine.wiring import open_world
+from rolloutctl.engine.world import World
+
+T = TypeVar("T")
+
+
+async def in_world(settings: Settings, work: Callable[[World], Awaitable[T]]) -> T:
+    world = open_world(settings)
+    try:
+        return await work(world)
+    finally:
+        for source in world.sources.values():
+            await source.close()
+        for provider in world.providers.values():
+            await provider.close()
+        await asyncio.to_thread(world.journal.close)
