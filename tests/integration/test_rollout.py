@@ -59,7 +59,7 @@ class Site:
         return len(enabled_users(self.unleash.client_features(), self.flag, USERS)) / len(USERS)
 
     def status(self) -> dict[str, object]:
-        return json.loads(self.run("status", "checkout", "--json"))
+        return json.loads(self.run("status", "checkout", "--json"))["rollouts"][0]
 
 
 @pytest.fixture
@@ -173,12 +173,13 @@ def test_a_rollout_from_off_to_everyone_and_back(site: Site) -> None:
     assert site.share() == pytest.approx(0.05, abs=0.01)
     refused = site.run("advance", "checkout", "--json", code=5)
     assert json.loads(refused)["reasons"]
-    driver = subprocess.Popen(
-        [sys.executable, "-m", "rolloutctl", "--config", str(site.folder / "config.toml"), "drive"],
-        stdin=subprocess.DEVNULL,
-        stdout=(site.folder / "drive.log").open("w"),
-        stderr=subprocess.STDOUT,
-    )
+    with (site.folder / "drive.log").open("wb") as log:
+        driver = subprocess.Popen(
+            [sys.executable, "-m", "rolloutctl", "--config", str(site.folder / "config.toml"), "drive"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
     try:
         for percent in (30, 100):
             site.run("wait", "checkout", "--for", "ready", "--timeout", "60s")
@@ -191,7 +192,7 @@ def test_a_rollout_from_off_to_everyone_and_back(site: Site) -> None:
         driver.wait(20)
     assert site.status()["status"] == "ROLLED_BACK"
     site.run("journal", "verify")
-    kinds = [json.loads(line)["kind"] for line in site.run("journal", "show", "checkout", "--json").splitlines()]
+    kinds = [event["kind"] for event in json.loads(site.run("journal", "show", "checkout", "--json"))["events"]]
     assert kinds.count("flag.intent") == 4
     assert kinds.count("flag.applied") == 4
 

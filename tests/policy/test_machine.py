@@ -42,6 +42,7 @@ plans = st.builds(
 
 
 def _verdict(criterion, state, grace_over, beyond):
+    """Newest cell inside or beyond the bound: a latched breach may look recovered."""
     evidence = Evidence(cells=(Cell(end=1.0, canary=0.5, baseline=None, bound=1.0, beyond=beyond),))
     breach_at = 1.0 if state is State.BREACH else None
     return a_verdict(criterion, state, grace_over=grace_over, breach_at=breach_at, evidence=evidence)
@@ -51,10 +52,16 @@ def verdicts_of(states):
     return st.tuples(*(st.builds(_verdict, st.just(c), states, st.booleans(), st.booleans()) for c in ("errors", "latency", "drift")))
 
 
+def active(machine):
+    return not machine.rollout.state.status.final
+
+
 class Machine(RuleBasedStateMachine):
     """One rollout, as `harness` has it; the flag server is edited by others only in the machine below."""
 
     rollout: Rollout
+    latched: tuple[int, Fraction]
+    """Attempt with a latched guardrail breach, and what was served when last looked at."""
     serves_after_rollback: Fraction
     """What was served when last looked at after the decision to roll back, in percent."""
 
@@ -62,6 +69,7 @@ class Machine(RuleBasedStateMachine):
     def seal(self, plan, steps, then):
         self.rollout = Rollout(plan, PEOPLE)
         self.serves_after_rollback = Fraction(101)
+        self.latched = (0, Fraction(0))
         for step in range(steps):
             if step:
                 self.prosper()
@@ -135,6 +143,7 @@ class Machine(RuleBasedStateMachine):
         self.rollout.judge(*GOOD)
         self.drive()
 
+    @precondition(active)
     @rule()
     def prosper(self):
         """Everything works for as long as a phase takes."""
@@ -157,6 +166,7 @@ class Machine(RuleBasedStateMachine):
             self.rollout.ask(ev.ApprovalGiven(phase=phase.name), "cleo")
         self.drive()
 
+    @precondition(active)
     @rule(answer=st.sampled_from(Answers), actor=st.sampled_from(["ana", "cleo"]))
     def advance_into(self, answer, actor):
         """A step forward that meets one particular answer."""
@@ -180,6 +190,37 @@ class Machine(RuleBasedStateMachine):
         self.rollout.judge(*verdicts)
         if drive:
             self.drive()
+
+    @precondition(active)
+    @rule(
+        answer=st.sampled_from([Answers.LOSES_REQUEST, Answers.LOSES_ANSWER, Answers.DOES_IT]),
+        sent=st.booleans(),
+        ready=st.booleans(),
+    )
+    def breach_while_a_step_is_under_way(self, answer, sent, ready):
+        """Between the decision and the step, or between the step and its outcome."""
+        if ready:
+            self.prosper()
+            self.signed_and_approved()
+        if self.rollout.state.phase + 1 <= len(self.rollout.plan.phases):
+            self.rollout.server.script.appendleft(answer)
+            self.rollout.advance("ana")
+            for _ in range(3 if sent else 1):
+                self.one_decision()
+            self.rollout.judge(_verdict("errors", State.BREACH, grace_over=False, beyond=True), *GOOD[1:])
+            self.drive()
+
+    @precondition(active)
+    @rule(hours=st.sampled_from([0.001, 2]), ready=st.booleans())
+    def driver_dies_after_its_decision(self, hours, ready):
+        if ready:
+            self.prosper()
+            self.signed_and_approved()
+        if self.rollout.state.phase + 1 <= len(self.rollout.plan.phases):
+            self.rollout.advance("ana")
+            self.one_decision()
+            self.rollout.wait(timedelta(hours=hours))
+            self.crash()
 
     @rule()
     def one_decision(self):
@@ -238,6 +279,14 @@ class Machine(RuleBasedStateMachine):
             now = self.rollout.server.serves.percent
             assert now <= self.serves_after_rollback
             self.serves_after_rollback = now
+
+    @invariant()
+    def while_a_guardrail_is_latched_exposure_never_rises(self):
+        run, now = self.rollout.state.run, self.rollout.server.serves.percent
+        latched = run is not None and any(breach.role == "guardrail" for breach in run.breaches)
+        if latched and self.latched[0] == run.attempt:
+            assert now <= self.latched[1]
+        self.latched = (run.attempt, now) if latched else (0, Fraction(0))
 
     @invariant()
     def one_intent_after_every_accepted_step_and_none_without(self):
@@ -361,6 +410,10 @@ class WithOthers(Machine):
         self.drive()
 
     @invariant()
+    def while_a_guardrail_is_latched_exposure_never_rises(self):
+        """Somebody else's or a late write may raise it; what we decide may not, says the machine above."""
+
+    @invariant()
     def exposure_is_never_above_the_highest_phase_whose_entry_was_accepted(self):
         for _, written in self.rollout.server.writes:
             assert written.effective is None or written.effective.percent <= self.highest_accepted()
@@ -374,6 +427,6 @@ class WithOthers(Machine):
             assert all(not state.enabled for state in late)
 
 
-Machine.TestCase.settings = WithOthers.TestCase.settings = settings(max_examples=120, stateful_step_count=60, deadline=None)
+Machine.TestCase.settings = WithOthers.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestMachine = Machine.TestCase
 TestWithOthers = WithOthers.TestCase

@@ -29,7 +29,7 @@ def digits(value: float) -> str:
         shown = _short(f"{value:.{places}f}")
     else:
         shown = _short(f"{value:.{1 - math.floor(math.log10(size))}f}")
-    return shown.replace("-", "−", 1) if value < 0 else shown
+    return shown.replace("-", "−")
 
 
 def _short(text: str) -> str:

@@ -18,6 +18,7 @@ from rolloutctl.tui.draw.when import When
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Bit of a braille cell by row and column."""
 _DASH = "╌"
+_BIGGEST = 1e200
 Point = tuple[float, float | None]
 """Unix time and value; None is a gap."""
 
@@ -44,7 +45,8 @@ def curves(cells: Sequence[Cell], scale: float, unit: str) -> Curves:
 
 
 def _usable(value: float | None, scale: float) -> float | None:
-    return None if value is None or not math.isfinite(value) else value * scale
+    """None as well for what no axis can hold: infinities and amounts near the end of the number range."""
+    return None if value is None or not abs(value) < _BIGGEST else value * scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,8 @@ class _Grid:
     def bound(self, points: Sequence[Point]) -> None:
         """Dashes at the bound's height; where it moves with a baseline, the last known one carries on to the next."""
         known = [(self.frame.x(at) // 2, self.frame.y(value) // 4) for at, value in points if value is not None]
-        for (column, row), (until, _) in zip(known, [*known[1:], (self.frame.columns, 0)], strict=True):
+        ends = [column for column, _ in known[1:]] + [self.frame.columns]
+        for (column, row), until in zip(known, ends, strict=False):
             self._dashes.update((at, row) for at in range(column, max(column + 1, until)) if at < self.frame.columns)
 
     def curve(self, points: Sequence[Point], ink: Ink) -> None:
@@ -167,8 +170,8 @@ def _scale(low: float, high: float, wanted: int) -> tuple[float, float, tuple[fl
     """Round ends and ticks that hold every value; from zero where zero is near, so that heights compare honestly."""
     if low >= 0 and low < high * 0.6:
         low = 0.0
-    if high <= low:
-        pad = abs(high) * 0.1 or 1.0
+    if high - low <= max(abs(low), abs(high)) * 1e-9 or high - low < 1 / _BIGGEST:
+        pad = abs(high) * 0.1 if abs(high) > 1 / _BIGGEST else 1.0
         low, high = low - pad, high + pad
     step = _round_step((high - low) / wanted)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

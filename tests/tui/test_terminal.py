@@ -1,0 +1,123 @@
+"""In a real terminal: signals, a crash, quitting, no terminal at all. The terminal is always left as it was found."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+MAIN = Path(__file__).parent / "terminal_main.py"
+ALTERNATE_ON, ALTERNATE_OFF = b"\x1b[?1049h", b"\x1b[?1049l"
+
+
+@dataclass
+class Session:
+    process: subprocess.Popen[bytes]
+    master: int
+    slave: int
+    before: list[object]
+    seen: bytes = b""
+
+    def read(self, until: bytes, seconds: float = 30) -> None:
+        """Raises AssertionError when it does not come."""
+        end = time.monotonic() + seconds
+        while until not in self.seen and time.monotonic() < end:
+            self._drain(0.2)
+        assert until in self.seen
+
+    def _drain(self, seconds: float) -> None:
+        ready, _, _ = select.select([self.master], [], [], seconds)
+        if ready:
+            self.seen += os.read(self.master, 65536)
+
+    def wait(self, seconds: float = 30) -> int:
+        end = time.monotonic() + seconds
+        while self.process.poll() is None and time.monotonic() < end:
+            self._drain(0.1)
+        self._drain(0.1)
+        code = self.process.poll()
+        assert code is not None, "it did not end"
+        return code
+
+
+@contextmanager
+def session(mode: str, state: Path) -> Iterator[Session]:
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (36, 120))
+    before = termios.tcgetattr(slave)
+    environment = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "PYTHONIOENCODING": "utf-8"}
+    process = subprocess.Popen(
+        [sys.executable, str(MAIN), mode, str(state)],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=environment,
+        start_new_session=True,
+    )
+    try:
+        yield Session(process, master, slave, before)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(10)
+        for fd in (master, slave):
+            os.close(fd)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_gives_128_and_the_terminal_back(number: signal.Signals, tmp_path: Path) -> None:
+    with session("run", tmp_path) as seen:
+        seen.read(b"fraud-model-v12")
+        assert ALTERNATE_ON in seen.seen
+        assert termios.tcgetattr(seen.slave) != seen.before, "it is raw while the screen is shown"
+        seen.process.send_signal(number)
+        assert seen.wait() == 128 + number
+        assert ALTERNATE_OFF in seen.seen
+        assert termios.tcgetattr(seen.slave) == seen.before
+        assert (tmp_path / "stopped").read_text() == "release"
+
+
+def test_quitting_gives_0_and_the_terminal_back(tmp_path: Path) -> None:
+    with session("run", tmp_path) as seen:
+        seen.read(b"fraud-model-v12")
+        os.write(seen.master, b"q")
+        assert seen.wait() == 0
+        assert termios.tcgetattr(seen.slave) == seen.before
+        assert (tmp_path / "stopped").read_text() == "release"
+
+
+def test_a_crash_gives_1_a_sentence_and_a_file_but_no_traceback(tmp_path: Path) -> None:
+    with session("crash", tmp_path) as seen:
+        seen.read(b"fraud-model-v12")
+        os.write(seen.master, b"/")
+        assert seen.wait() == 1
+        assert termios.tcgetattr(seen.slave) == seen.before
+        after = seen.seen.split(ALTERNATE_OFF)[-1]
+        assert b"the screen has failed (RuntimeError)" in after
+        assert b"Traceback" not in seen.seen
+        assert b"hunter2" not in seen.seen
+        [written] = tmp_path.glob("crash-*.log")
+        assert str(written).encode() in after.replace(b"\r\n", b"")
+        assert "drawing failed 7" in written.read_text()
+        assert written.stat().st_mode & 0o777 == 0o600
+
+
+def test_without_a_terminal_it_refuses_and_names_what_works(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(MAIN), "run", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert "rolloutctl watch" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert (tmp_path / "stopped").read_text() == "release"
