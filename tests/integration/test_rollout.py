@@ -117,10 +117,10 @@ production = true
 name = "{name}"
 owner = "ana"
 cohort = {{ percent = {percent} }}
-bake = "6s"
+bake = "{bake}"
 deadline = "5m"
 """
-        for name, percent in (("five", 5), ("thirty", 30), ("everyone", 100))
+        for name, percent, bake in (("five", 5, "25s"), ("thirty", 30, "6s"), ("everyone", 100, "6s"))
     )
     (folder / "plan.toml").write_text(
         f"""
