@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from rolloutctl.__main__ import screen
 from rolloutctl.cli import app as cli_app
 from rolloutctl.cli import ending, out
 from rolloutctl.cli.app import run
@@ -33,7 +34,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = run(arguments)
+    code = run(arguments, screen)
     captured = capsys.readouterr()
     assert "Traceback" not in captured.err
     return code, captured.out, captured.err
@@ -70,7 +71,13 @@ def test_the_programs_help_lists_every_command():
 
 
 def test_global_options_are_valid_after_the_command():
-    assert globals_first(["status", "--config", "a.toml", "x", "--read-only"]) == ["--config", "a.toml", "--read-only", "status", "x"]
+    assert globals_first(["status", "--config", "a.toml", "x", "--read-only"]) == [
+        "--config",
+        "a.toml",
+        "--read-only",
+        "status",
+        "x",
+    ]
     assert globals_first(["note", "x", "--", "--config"]) == ["note", "x", "--", "--config"]
     assert globals_first(["status", "--config"]) == ["--config", "status"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+import time
 
 import pytest
 
@@ -176,9 +177,13 @@ def test_an_unreachable_source_never_advances(bench: Bench):
     explained = bench.run("explain", bench.name, "load", config=down)
     assert explained.code == 7
     assert "source is down" in explained.err
-    live = bench.run("explain", bench.name, "load", "--json")
-    assert live.json["from"] == "source"
-    assert live.json["verdict"]["evidence"]["canary"] > 0
+    live = bench.run("explain", bench.name, "load", "--json").json
+    while live["verdict"]["evidence"]["canary"] is None:  # no cell has closed yet
+        time.sleep(0.3)
+        live = bench.run("explain", bench.name, "load", "--json").json
+    assert live["from"] == "source"
+    assert live["verdict"]["evidence"]["canary"] > 0
+    assert live["cells"]
     near = bench.run("explain", bench.name, "lode")
     assert near.code == 2
     assert 'Did you mean "load"?' in near.err

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from rolloutctl.__main__ import screen
 from rolloutctl.cli.app import run
 from rolloutctl.demo.ready import WorldUrls
 
@@ -138,7 +139,7 @@ class Bench:
         """In this process, as `python -m rolloutctl` would."""
         out, err = io.StringIO(), io.StringIO()
         with redirect_stdout(out), redirect_stderr(err):
-            code = run(["--config", str(config or self.config()), *arguments])
+            code = run(["--config", str(config or self.config()), *arguments], screen)
         assert "Traceback" not in err.getvalue(), err.getvalue()
         assert "should not" not in err.getvalue(), err.getvalue()
         return Done(code, out.getvalue(), err.getvalue())
@@ -177,7 +178,9 @@ class Bench:
 
     def percent(self) -> int | None:
         """What the flag server's admin API says now; None: off."""
-        with httpx.Client(base_url=self.world.flags_url, headers={"Authorization": self.world.admin_token}, trust_env=False) as http:
+        with httpx.Client(
+            base_url=self.world.flags_url, headers={"Authorization": self.world.admin_token}, trust_env=False
+        ) as http:
             document = http.get(f"/api/admin/projects/default/features/{self.name}").json()
         production = next(each for each in document["environments"] if each["name"] == "production")
         if not production["enabled"]:

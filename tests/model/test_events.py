@@ -24,7 +24,13 @@ instants = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=zo
 percents = st.fractions(0, 100, max_denominator=10_000)
 cohorts = st.builds(Cohort, audiences=st.lists(texts, max_size=2).map(tuple), percent=percents)
 states = st.builds(
-    CohortState, enabled=st.booleans(), cohort=st.none() | cohorts, native=texts, token=texts, why_foreign=texts, warnings=st.tuples(texts)
+    CohortState,
+    enabled=st.booleans(),
+    cohort=st.none() | cohorts,
+    native=texts,
+    token=texts,
+    why_foreign=texts,
+    warnings=st.tuples(texts),
 )
 durations = st.integers(0, 10**12).map(lambda micros: timedelta(microseconds=micros))
 FIELDS = {

@@ -27,7 +27,9 @@ def a_phase(name: str, percent: int, **more: Any) -> dict[str, Any]:
     return {"name": name, "owner": "ana", "cohort": {"percent": percent}, "bake": "10m", "deadline": "40m", **more}
 
 
-def a_plan(*phases: dict[str, Any], rollback: dict[str, Any] | None = None, criterion: dict[str, Any] | None = None, **more: Any) -> Plan:
+def a_plan(
+    *phases: dict[str, Any], rollback: dict[str, Any] | None = None, criterion: dict[str, Any] | None = None, **more: Any
+) -> Plan:
     """`criterion` goes on top of the first criterion, `errors`."""
     return Plan.model_validate(
         {

@@ -1,9 +1,9 @@
 """Stepping back, and stopping at the present exposure."""
 
 import pytest
+
 from policy.flag_server import Answers, state_of
 from policy.plans import BREACH, PASS, a_phase, a_plan, baking, last_ready, ready, settle, started, verdict
-
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import OFF, Cohort
 from rolloutctl.model.state import Status, Step

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
+
 from policy.flag_server import Answers
 from policy.plans import BAKE, BREACH, COUNTDOWN, PASS, a_phase, a_plan, baking, cell, ready, settle, verdict
-
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import OFF, Cohort
 from rolloutctl.model.events import HoldKind, Purpose

@@ -3,17 +3,23 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from policy.flag_server import state_of
 from policy.harness import Rollout
 from policy.plans import BAKE, PASS, a_config, a_phase, a_plan, baking, ready, settle, started, verdict
-
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import Cohort
 from rolloutctl.model.events import HoldKind
 from rolloutctl.model.state import Status, Step
 from rolloutctl.model.verdict import State
 
-GATE = {"id": "legal-ok", "title": "Legal has signed", "owner": "legal", "before": "thirty", "checks": ["Data residency", "Terms"]}
+GATE = {
+    "id": "legal-ok",
+    "title": "Legal has signed",
+    "owner": "legal",
+    "before": "thirty",
+    "checks": ["Data residency", "Terms"],
+}
 BOTH = ("Data residency", "Terms")
 
 
@@ -257,7 +263,9 @@ def test_a_change_that_no_poll_has_seen_is_a_conflict_and_not_overwritten():
 
 
 def test_every_reason_against_is_given_not_only_the_first():
-    rollout = baking(a_plan(a_phase("five", 5), a_phase("thirty", 30, approvals=1), gates=[GATE], freeze=FROZEN.freeze.model_dump()))
+    rollout = baking(
+        a_plan(a_phase("five", 5), a_phase("thirty", 30, approvals=1), gates=[GATE], freeze=FROZEN.freeze.model_dump())
+    )
     rollout.wait(timedelta(minutes=6))
     rollout.judge(verdict(State.PENDING))
     reasons = advance(rollout).reasons

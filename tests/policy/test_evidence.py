@@ -6,8 +6,8 @@ from itertools import permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from policy.plans import BAKE, BREACH, PASS, a_phase, a_plan, baking, ready, started, verdict
 
+from policy.plans import BAKE, BREACH, PASS, a_phase, a_plan, baking, ready, started, verdict
 from rolloutctl.model.cohort import Cohort
 from rolloutctl.model.events import BreachLatched, HoldKind
 from rolloutctl.model.state import PhaseRun, Status, Step

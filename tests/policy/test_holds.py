@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
+
 from policy.harness import SETTLE
 from policy.plans import BAKE, PASS, a_phase, a_plan, baking, ready, settle, started, verdict
-
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import Cohort
 from rolloutctl.model.events import HoldKind

@@ -3,13 +3,14 @@
 from datetime import timedelta
 from fractions import Fraction
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
 from policy.flag_server import Answers, state_of
 from policy.harness import CrashError, Rollout, a_verdict
 from policy.plans import a_config, a_phase, a_plan
-
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import Cohort
 from rolloutctl.model.events import Action, Purpose
@@ -49,7 +50,9 @@ def _verdict(criterion, state, grace_over, beyond):
 
 
 def verdicts_of(states):
-    return st.tuples(*(st.builds(_verdict, st.just(c), states, st.booleans(), st.booleans()) for c in ("errors", "latency", "drift")))
+    return st.tuples(
+        *(st.builds(_verdict, st.just(c), states, st.booleans(), st.booleans()) for c in ("errors", "latency", "drift"))
+    )
 
 
 def active(machine):
@@ -421,12 +424,15 @@ class WithOthers(Machine):
     @invariant()
     def after_a_rollback_decision_exposure_never_rises(self):
         """What we write after the decision is never more than off."""
-        decided = next((b for b in self.rollout.of(ev.DecisionMade) if b.body.action is Action.ROLLBACK and b.body.accepted), None)
+        decided = next(
+            (b for b in self.rollout.of(ev.DecisionMade) if b.body.action is Action.ROLLBACK and b.body.accepted), None
+        )
         if decided is not None:
             late = [state for key, state in self.rollout.server.writes if key > decided.seq]
             assert all(not state.enabled for state in late)
 
 
+pytestmark = pytest.mark.timeout(900)  # only a failure takes that long: it is shrunk
 Machine.TestCase.settings = WithOthers.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestMachine = Machine.TestCase
 TestWithOthers = WithOthers.TestCase

@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
+
 from policy.flag_server import Answers, state_of
 from policy.harness import SETTLE, run_through
 from policy.plans import PASS, a_phase, a_plan, baking, ready, settle, started, verdict
-
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import Cohort
 from rolloutctl.model.events import HoldKind, Kind

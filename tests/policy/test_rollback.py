@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
+
 from policy.flag_server import Answers, FlagServer, state_of
 from policy.harness import SETTLE, run_through
 from policy.plans import BREACH, a_config, a_phase, a_plan, baking, last_ready, ready, rolled_back, settle, started
-
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import OFF, Cohort
 from rolloutctl.model.events import Purpose

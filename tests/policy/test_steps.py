@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
+
 from policy.flag_server import Answers
 from policy.harness import SETTLE, START, CrashError
 from policy.plans import BAKE, PASS, a_phase, a_plan, baking, last_ready, ready, settle, started, verdict
-
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import OFF, Cohort
 from rolloutctl.model.events import HoldKind, Purpose

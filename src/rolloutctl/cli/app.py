@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +19,6 @@ from rolloutctl.cli.toplevel import globals_first
 
 if TYPE_CHECKING:
     from typer.core import TyperCommand
-
 
 
 class Commands(TyperGroup):
@@ -68,20 +67,20 @@ def begin(
     ctx: typer.Context,
     config: Annotated[Path | None, typer.Option(help="A config file on top of the usual ones.", metavar="PATH")] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Change nothing: every request is refused.")] = False,
-) -> None:
+) -> Globals:
+    """What is left when no command was named is the screen's."""
     ctx.obj = Globals(config=config, read_only=read_only)
-    if ctx.invoked_subcommand is None:
-        from rolloutctl.cli.screen import screen
-
-        raise typer.Exit(screen(ctx.obj))
+    return ctx.obj
 
 
-def run(arguments: Sequence[str]) -> int:
-    """The exit code; never raises, never shows a traceback."""
+def run(arguments: Sequence[str], screen: Callable[[Globals], int]) -> int:
+    """The exit code; never raises, never shows a traceback. `screen` is opened where no command is named."""
     from rolloutctl.cli.ending import code_of
 
     try:
         code = get_command(app).main(list(globals_first(arguments)), prog_name=PROGRAM, standalone_mode=False)
+        if isinstance(code, Globals):
+            code = screen(code)
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else 1
     except BaseException as error:  # noqa: BLE001 - this is the last place

@@ -89,7 +89,11 @@ def show_findings(file: str, findings: Sequence[Finding], *, to_stdout: bool = F
         key = f" {dotted(finding.key)}" if finding.key else ""
         tell(f"{place}: {finding.code} {finding.severity}{key}: {finding.why} {finding.do}")
     if to_stdout:
-        counts = [f"{number} {severity}{'s' if number > 1 else ''}" for severity in Severity if (number := sum(f.severity is severity for f in findings))]
+        counts = [
+            f"{number} {severity}{'s' if number > 1 else ''}"
+            for severity in Severity
+            if (number := sum(f.severity is severity for f in findings))
+        ]
         tell(f"{file}: {', '.join(counts) or 'clean'}")
 
 

@@ -22,7 +22,9 @@ class Goal(StrEnum):
 
 def status(
     ctx: typer.Context,
-    rollout: Annotated[str, typer.Argument(help="Only this one: `name#n`, or `name`.", metavar="[ROLLOUT]", show_default=False)] = "",
+    rollout: Annotated[
+        str, typer.Argument(help="Only this one: `name#n`, or `name`.", metavar="[ROLLOUT]", show_default=False)
+    ] = "",
     live: Annotated[bool, typer.Option("--live", help="Ask source and provider once.")] = False,
     json: Json = False,
 ) -> int:

@@ -24,7 +24,9 @@ schema = _group("JSON Schemas of plans and configs, for editors.")
 @journal.command("show")
 def journal_show(
     ctx: typer.Context,
-    rollout: Annotated[str, typer.Argument(help="Only of this one: `name#n`, or `name`.", metavar="[ROLLOUT]", show_default=False)] = "",
+    rollout: Annotated[
+        str, typer.Argument(help="Only of this one: `name#n`, or `name`.", metavar="[ROLLOUT]", show_default=False)
+    ] = "",
     after: Annotated[
         int | None, typer.Option(help="Events after this number; default: the newest.", metavar="SEQ", min=0)
     ] = None,
@@ -43,7 +45,9 @@ def journal_show(
 @journal.command("follow")
 def journal_follow(
     ctx: typer.Context,
-    rollout: Annotated[str, typer.Argument(help="Only of this one: `name#n`, or `name`.", metavar="[ROLLOUT]", show_default=False)] = "",
+    rollout: Annotated[
+        str, typer.Argument(help="Only of this one: `name#n`, or `name`.", metavar="[ROLLOUT]", show_default=False)
+    ] = "",
     json: Json = False,
 ) -> int:
     """Events as they are written, until interrupted; with --json one JSON object a line.

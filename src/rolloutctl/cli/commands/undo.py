@@ -13,7 +13,9 @@ from rolloutctl.cli.options import Json, Rollout, Why, globals_of
 
 def rollback(
     ctx: typer.Context,
-    rollout: Annotated[str, typer.Argument(help="`name#n`, or `name` for its newest attempt.", metavar="[ROLLOUT]", show_default=False)] = "",
+    rollout: Annotated[
+        str, typer.Argument(help="`name#n`, or `name` for its newest attempt.", metavar="[ROLLOUT]", show_default=False)
+    ] = "",
     plan: Annotated[
         Path | None, typer.Option(help="Turn this plan's flag off, without any journal.", metavar="FILE", show_default=False)
     ] = None,
