@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import io
 import re
 import sys
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cairosvg
+from PIL import Image
 from textual.pilot import Pilot
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -122,7 +124,8 @@ async def shoot(name: str, scene: Scene, size: tuple[int, int], folder: Path) ->
     target.with_suffix(".svg").write_text(svg, encoding="utf-8")
     local = _dotted(re.sub(r"@font-face\s*\{[^}]*\}", "", svg)).replace("Fira Code", FONT)
     local = _TEXT.sub(_on_grid, local)
-    cairosvg.svg2png(bytestring=local.encode(), write_to=str(target.with_suffix(".png")), scale=1.0)
+    picture = Image.open(io.BytesIO(cairosvg.svg2png(bytestring=local.encode(), scale=1.0))).convert("RGB")
+    picture.quantize(64, dither=Image.Dither.NONE).save(target.with_suffix(".png"), optimize=True)
 
 
 async def main(names: list[str]) -> None:

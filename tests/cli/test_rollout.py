@@ -10,6 +10,8 @@ import time
 import pytest
 
 from cli.worlds import NOWHERE, PLAN, Bench
+from servers.faultproxy import running_fault_proxy
+from servers.faults import DelayAnswer
 
 NO_GATE = PLAN.replace(PLAN[PLAN.index("[[gates]]") : PLAN.index("[[phases]]")], "", 1)
 
@@ -279,3 +281,55 @@ def test_status_live(bench: Bench, rest: list[str]):
         assert shown["criteria"][0]["criterion"] == "load"
     else:
         assert "5 %" in done.out
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_signal_in_the_middle_of_a_change_leaves_it_journalled(bench: Bench, signals: int):
+    begun(bench)
+    with running_fault_proxy(bench.world.flags_url) as proxy:
+        proxy.script(DelayAnswer(30.0), method="POST", path="/strategies")
+        slow = bench.config(flags=proxy.url, timeout="20s" if signals == 2 else "2s")
+        with bench.running("advance", bench.name, config=slow) as advance:
+            while not any(request.method == "POST" for request in proxy.reached):
+                proxy.wait_for(reached=len(proxy.reached) + 1)
+            if signals == 2:
+                advance.process.send_signal(signal.SIGTERM)
+                time.sleep(0.5)
+            done = advance.end()
+    assert done.code == 143
+    assert "SIGTERM" in done.err
+    kinds = [event["kind"] for event in bench.run("journal", "show", bench.name, "--json").json["events"]]
+    assert "flag.unknown" in kinds[kinds.index("flag.intent") :]
+    shown = bench.run("status", bench.name, "--json").json["rollouts"][0]
+    assert shown["flag"]["unknown"]
+    with bench.running("drive") as drive:
+        drive.until(f"driving {bench.name}#1")
+        assert bench.run("wait", bench.name, "--for", "baking", "--timeout", "20s").code == 0
+        assert drive.end().code == 143
+    assert bench.percent() == 5
+    kinds = [event["kind"] for event in bench.run("journal", "show", bench.name, "--json").json["events"]]
+    assert kinds.count("flag.intent") == 1
+    assert "flag.reconciled" in kinds
+
+
+def test_no_traceback_and_130_on_ctrl_c(bench: Bench):
+    begun(bench)
+    for line in (["journal", "follow"], ["watch", bench.name], ["wait", bench.name]):
+        with bench.running(*line) as running:
+            if line[0] == "watch":
+                running.until(bench.name)
+            elif line[0] == "journal":
+                bench.run("note", bench.name, "hello")
+                time.sleep(2.0)
+            else:
+                time.sleep(2.0)
+            assert running.end(signal.SIGINT).code == 130
+
+
+def test_as_a_process_of_its_own(bench: Bench):
+    begun(bench)
+    done = bench.run_alone("advance", bench.name, "--to", "five", "--json")
+    assert done.code == 0, done.err
+    assert done.json["rollout"]["phase"]["name"] == "five"
+    assert bench.run_alone("advance", bench.name, "--to", "nowhere").code == 2
+    assert bench.run_alone("rollback", bench.name).code == 0

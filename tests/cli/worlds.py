@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
@@ -94,7 +95,7 @@ auth = {{ type = "token", token = {{ env = "CLI_TEST_ADMIN" }} }}
 client_auth = {{ type = "token", token = {{ env = "CLI_TEST_CLIENT" }} }}
 settle_time = "0s"
 connect_timeout = "500ms"
-timeout = "2s"
+timeout = "{timeout}"
 [environments.production]
 production = true
 [ui]
@@ -129,10 +130,10 @@ class Bench:
         path.write_text(plan.format(name=self.name, gated=gated, bake=bake))
         return path
 
-    def config(self, *, flags: str | None = None, metrics: str | None = None, operator: str = "ana") -> Path:
+    def config(self, *, flags: str | None = None, metrics: str | None = None, operator: str = "ana", timeout: str = "2s") -> Path:
         path = self.folder / f"config-{operator}{'-x' if flags or metrics else ''}.toml"
         urls = {"flags": flags or self.world.flags_url, "metrics": metrics or self.world.metrics_url}
-        path.write_text(CONFIG.format(folder=self.folder, operator=operator, **urls))
+        path.write_text(CONFIG.format(folder=self.folder, operator=operator, timeout=timeout, **urls))
         return path
 
     def run(self, *arguments: str, config: Path | None = None) -> Done:
@@ -159,22 +160,22 @@ class Bench:
         return Done(done.returncode, done.stdout, done.stderr)
 
     @contextmanager
-    def running(self, *arguments: str) -> Iterator[Running]:
-        process = subprocess.Popen(
-            [*RUN, "--config", str(self.config()), *arguments],
-            env=self.env,
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        running = Running(process)
+    def running(self, *arguments: str, config: Path | None = None) -> Iterator[Running]:
+        out, err = (self.folder / f"{kind}-{uuid.uuid4().hex[:6]}.txt" for kind in ("out", "err"))
+        with out.open("wb") as to_out, err.open("wb") as to_err:
+            process = subprocess.Popen(
+                [*RUN, "--config", str(config or self.config()), *arguments],
+                env=self.env,
+                cwd=self.folder,
+                stdout=to_out,
+                stderr=to_err,
+            )
         try:
-            yield running
+            yield Running(process, out, err)
         finally:
             if process.poll() is None:
                 process.kill()
-            process.communicate()
+            process.wait()
 
     def percent(self) -> int | None:
         """What the flag server's admin API says now; None: off."""
@@ -190,31 +191,39 @@ class Bench:
 
 @dataclass
 class Running:
-    process: subprocess.Popen[str]
+    """A process whose output goes to files, so that reading it never waits longer than it should."""
 
-    def line(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline()
+    process: subprocess.Popen[bytes]
+    out: Path
+    err: Path
+    read: int = 0
+    """Lines of `out` that were given."""
 
-    def until(self, words: str, within_s: float = 20.0) -> str:
+    def line(self, within_s: float = 30.0) -> str:
+        """The next line; fails when there is none in time."""
+        deadline = time.monotonic() + within_s
+        while True:
+            lines = [line for line in self.out.read_text().splitlines(keepends=True) if line.endswith("\n")]
+            if len(lines) > self.read:
+                self.read += 1
+                return lines[self.read - 1]
+            ended = self.process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                raise AssertionError(f"no more lines (ended: {ended}) after {lines!r}; stderr: {self.err.read_text()}")
+            time.sleep(0.02)
+
+    def until(self, words: str, within_s: float = 30.0) -> str:
         """Read lines until one has `words`."""
-        deadline, seen = time.monotonic() + within_s, []
-        while time.monotonic() < deadline:
-            line = self.line()
-            if not line:
-                break
-            seen.append(line)
-            if words in line:
-                return line
-        assert self.process.stderr is not None
-        rest = self.process.stderr.read() if self.process.poll() is not None else ""
-        raise AssertionError(f"{words!r} is not in {''.join(seen)!r} {rest}")
+        while words not in (line := self.line(within_s)):
+            pass
+        return line
 
     def end(self, number: int = signal.SIGTERM) -> Done:
         self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=30)
-        assert "Traceback" not in err, err
-        return Done(self.process.returncode, out, err)
+        code = self.process.wait(30)
+        error = self.err.read_text()
+        assert "Traceback" not in error, error
+        return Done(code, self.out.read_text(), error)
 
 
 def environment(folder: Path, world: WorldUrls) -> dict[str, str]:

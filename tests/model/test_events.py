@@ -20,7 +20,7 @@ AT = datetime(2026, 1, 5, 10, 0, 0, 123456, tzinfo=UTC)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 zones = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45)), timezone(timedelta(hours=-9))])
-instants = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=zones)
+instants = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=zones)  # noqa: DTZ001 -- hypothesis adds the zone
 percents = st.fractions(0, 100, max_denominator=10_000)
 cohorts = st.builds(Cohort, audiences=st.lists(texts, max_size=2).map(tuple), percent=percents)
 states = st.builds(
@@ -68,8 +68,8 @@ def test_every_body_round_trips(kind):
     @given(bodies_of(kind))
     def round_trips(body):
         text = ev.body_json(body)
-        assert ev.parse_body(kind.value, text, 7) == (kind, ev.parse_body(kind.value, text, 7)[1])
-        again = ev.parse_body(kind.value, text, 7)[1]
+        known, again = ev.parse_body(kind.value, text, 7)
+        assert known is kind
         assert ev.body_json(again) == text, "reading and writing again changes nothing"
         assert type(again) is BODIES[kind]
 
@@ -198,12 +198,14 @@ def test_whatever_a_body_holds_it_is_read_or_refused_with_a_sentence(kind, text)
     try:
         parsed = ev.parse_body(kind, text, 1)
     except JournalCorrupt as error:
-        assert "event 1" in str(error)
+        said = str(error)
     else:
+        said = f"event 1 is a {type(parsed[1]).__name__}"
         assert type(parsed[1]) is BODIES[kind]
+    assert said.startswith("event 1 ")
 
 
-@pytest.mark.parametrize("at", [datetime(2026, 1, 5), "2026-01-05T10:00:00", "yesterday", 5])
+@pytest.mark.parametrize("at", [AT.replace(tzinfo=None), "2026-01-05T10:00:00", "yesterday", 5])
 def test_a_time_without_a_zone_is_refused(at):
     with pytest.raises(ValidationError):
         ev.PhaseReady(phase="five", at=at)

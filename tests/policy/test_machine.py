@@ -194,17 +194,25 @@ class Machine(RuleBasedStateMachine):
         if drive:
             self.drive()
 
+    def reach_ready(self):
+        """A phase that a person may leave, unless the plan goes on by itself or a breach is in the way."""
+        self.rollout.ask(ev.ResumeRequested(), "ana")
+        self.prosper()
+        self.signed_and_approved()
+        if active(self) and self.rollout.state.phase < 0:
+            self.advance("ana")
+            self.prosper()
+
     @precondition(active)
     @rule(
         answer=st.sampled_from([Answers.LOSES_REQUEST, Answers.LOSES_ANSWER, Answers.DOES_IT]),
         sent=st.booleans(),
-        ready=st.booleans(),
+        ready=st.sampled_from([True, True, False]),
     )
     def breach_while_a_step_is_under_way(self, answer, sent, ready):
         """Between the decision and the step, or between the step and its outcome."""
         if ready:
-            self.prosper()
-            self.signed_and_approved()
+            self.reach_ready()
         if self.rollout.state.phase + 1 <= len(self.rollout.plan.phases):
             self.rollout.server.script.appendleft(answer)
             self.rollout.advance("ana")
@@ -212,13 +220,29 @@ class Machine(RuleBasedStateMachine):
                 self.one_decision()
             self.rollout.judge(_verdict("errors", State.BREACH, grace_over=False, beyond=True), *GOOD[1:])
             self.drive()
+            self.while_a_guardrail_is_latched_exposure_never_rises()
+            for _ in range(2):
+                self.rollout.wait(timedelta(seconds=20))
+                self.drive()
+                self.while_a_guardrail_is_latched_exposure_never_rises()
+
+    @precondition(active)
+    @rule(answer=st.sampled_from([Answers.LOSES_REQUEST, Answers.LOSES_ANSWER, Answers.CRASH_BEFORE, Answers.CRASH_AFTER]))
+    def rollback_while_a_step_is_under_way(self, answer):
+        self.reach_ready()
+        if active(self) and self.rollout.state.phase + 1 <= len(self.rollout.plan.phases):
+            self.rollout.server.script.append(answer)
+            self.rollout.advance("ana")
+            for _ in range(3):
+                self.one_decision()
+            self.rollout.ask(ev.RollbackRequested(why="off"), "ben")
+            self.drive()
 
     @precondition(active)
     @rule(hours=st.sampled_from([0.001, 2]), ready=st.booleans())
     def driver_dies_after_its_decision(self, hours, ready):
         if ready:
-            self.prosper()
-            self.signed_and_approved()
+            self.reach_ready()
         if self.rollout.state.phase + 1 <= len(self.rollout.plan.phases):
             self.rollout.advance("ana")
             self.one_decision()
@@ -341,13 +365,16 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def no_ready_and_no_step_forward_over_a_latched_guardrail(self):
-        latched, attempt = False, 0
+        latched, back, attempt = False, False, 0
         for event in self.rollout.events:
             match event.body:
                 case ev.PhaseBaking(attempt=attempt):
-                    latched = False
+                    assert back or not latched, f"attempt {attempt} began over a breach, and nobody stepped back"
+                    latched = back = False
+                case ev.FlagIntent(purpose=Purpose.BACK):
+                    back = True
                 case ev.BreachLatched(role="guardrail"):
-                    latched = True
+                    latched, back = True, False
                 case ev.PhaseReady():
                     assert not latched, f"READY in attempt {attempt} after a breach"
                 case ev.FlagIntent(purpose=Purpose.ADVANCE):
@@ -433,6 +460,6 @@ class WithOthers(Machine):
 
 
 pytestmark = pytest.mark.timeout(900)  # only a failure takes that long: it is shrunk
-Machine.TestCase.settings = WithOthers.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Machine.TestCase.settings = WithOthers.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 TestMachine = Machine.TestCase
 TestWithOthers = WithOthers.TestCase

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -36,6 +37,11 @@ class Session:
             self._drain(0.2)
         assert until in self.seen
 
+    def idle(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._drain(0.1)
+
     def _drain(self, seconds: float) -> None:
         ready, _, _ = select.select([self.master], [], [], seconds)
         if ready:
@@ -52,11 +58,11 @@ class Session:
 
 
 @contextmanager
-def session(mode: str, state: Path) -> Iterator[Session]:
+def session(mode: str, state: Path, *, size: tuple[int, int] = (36, 120), **variables: str) -> Iterator[Session]:
     master, slave = pty.openpty()
-    termios.tcsetwinsize(slave, (36, 120))
+    termios.tcsetwinsize(slave, size)
     before = termios.tcgetattr(slave)
-    environment = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "PYTHONIOENCODING": "utf-8"}
+    environment = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "PYTHONIOENCODING": "utf-8", **variables}
     process = subprocess.Popen(
         [sys.executable, str(MAIN), mode, str(state)],
         stdin=slave,
@@ -86,6 +92,56 @@ def test_a_signal_gives_128_and_the_terminal_back(number: signal.Signals, tmp_pa
         assert ALTERNATE_OFF in seen.seen
         assert termios.tcgetattr(seen.slave) == seen.before
         assert (tmp_path / "stopped").read_text() == "release"
+
+
+def test_a_terminal_that_says_it_is_0x0_gets_a_screen_that_comes_to_rest(tmp_path: Path) -> None:
+    with session("run", tmp_path, size=(0, 0)) as seen:
+        seen.read(b"fraud-model-v12")
+        seen.idle(1.0)
+        drawn = len(seen.seen)
+        seen.idle(2.0)
+        assert len(seen.seen) - drawn < 5_000
+
+
+def test_a_screen_on_which_nothing_changes_writes_nothing(tmp_path: Path) -> None:
+    with session("run", tmp_path) as seen:
+        seen.read(b"fraud-model-v12")
+        seen.idle(2.0)
+        drawn = len(seen.seen)
+        seen.idle(2.5)
+        assert len(seen.seen) == drawn
+
+
+def test_no_color_means_no_colour_and_the_cursor_is_reversed(tmp_path: Path) -> None:
+    with session("run", tmp_path, NO_COLOR="1") as seen:
+        seen.read(b"fraud-model-v12")
+        seen.idle(1.0)
+        styles = set(re.findall(rb"\x1b\[([0-9;]*)m", seen.seen))
+        assert not [style for style in styles if re.search(rb"(^|;)([34]8;|3[0-7]|4[0-7]|9[0-7])", style)]
+        assert [style for style in styles if b"7" in style.split(b";")]
+
+
+def test_a_terminal_that_goes_away_ends_the_program(tmp_path: Path) -> None:
+    pid, master = pty.fork()
+    if pid == 0:  # pragma: no cover - the child becomes the program
+        os.environ["TERM"] = "xterm-256color"
+        time.sleep(0.3)
+        os.execv(sys.executable, [sys.executable, str(MAIN), "run", str(tmp_path)])
+    termios.tcsetwinsize(master, (36, 120))
+    seen, end = b"", time.monotonic() + 30
+    while b"fraud-model-v12" not in seen and time.monotonic() < end:
+        if select.select([master], [], [], 0.2)[0]:
+            seen += os.read(master, 65536)
+    os.close(master)
+    code, end = None, time.monotonic() + 20
+    while code is None and time.monotonic() < end:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        code = os.waitstatus_to_exitcode(status) if ended else None
+        time.sleep(0.05)
+    if code is None:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert code == 128 + signal.SIGHUP
 
 
 def test_quitting_gives_0_and_the_terminal_back(tmp_path: Path) -> None:

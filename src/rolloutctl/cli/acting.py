@@ -148,7 +148,13 @@ def _looked(rollout: RolloutSnapshot | None) -> bool | None:
     state = rollout.state
     flag = rollout.flag.read_at is not None or bool(rollout.flag.error)
     judged = state.run is None or rollout.phase_verdict is not None
-    return True if flag and judged and rollout.driver.driving is Driving.HERE else None
+    match rollout.driver.driving:
+        case Driving.HERE:
+            return True if flag and judged else None
+        case Driving.ELSEWHERE:
+            return True
+        case _:
+            return None
 
 
 # --- after -------------------------------------------------------------------------------------------------

@@ -69,8 +69,8 @@ def begin(
     read_only: Annotated[bool, typer.Option("--read-only", help="Change nothing: every request is refused.")] = False,
 ) -> Globals:
     """What is left when no command was named is the screen's."""
-    ctx.obj = Globals(config=config, read_only=read_only)
-    return ctx.obj
+    ctx.obj = found = Globals(config=config, read_only=read_only)
+    return found
 
 
 def run(arguments: Sequence[str], screen: Callable[[Globals], int]) -> int:

@@ -87,7 +87,7 @@ def reached(goal: Goal, state: RolloutState) -> tuple[ExitCode, str] | None:
     ended = ending_of(state)
     there = {
         Goal.BAKING: ended is None and state.step in {Step.BAKING, Step.READY},
-        Goal.READY: ended is None and state.step is Step.READY,
+        Goal.READY: ended is None and state.step is Step.READY and state.accepted is None,
         Goal.DONE: state.status is Status.DONE,
         Goal.ROLLED_BACK: state.status is Status.ROLLED_BACK,
         Goal.ENDED: state.status.final,

@@ -19,7 +19,7 @@ from rolloutctl.engine.handle import Leaving
 from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
 from rolloutctl.engine.thread import EngineThread
 from rolloutctl.engine.wiring import Options, engine_thread
-from rolloutctl.errors import JournalUnreachable
+from rolloutctl.errors import JournalUnreachable, RolloutctlError
 from rolloutctl.model.events import Event
 
 T = TypeVar("T")
@@ -63,8 +63,11 @@ class Session:
         self._told[rollout] = self.thread.events(rollout, 0, 0).result(_READ_S).head_seq
 
     def news(self, rollout: str | None) -> tuple[Event, ...]:
-        """Events of a rollout (None: of all) since the last call. Raises JournalUnreachable."""
-        page = self.thread.events(rollout, self._told.get(rollout, 0)).result(_READ_S)
+        """Events of a rollout (None: of all) since the last call; none while the journal cannot be read: the fleet says why."""
+        try:
+            page = self.thread.events(rollout, self._told.get(rollout, 0)).result(_READ_S)
+        except (RolloutctlError, FutureTimeoutError):
+            return ()
         if page.events:
             self._told[rollout] = page.events[-1].seq
         return page.events

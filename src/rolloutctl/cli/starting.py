@@ -19,6 +19,7 @@ from rolloutctl.engine.world import World
 from rolloutctl.errors import ExitCode, Failed, Refused
 from rolloutctl.model.state import RolloutState
 from rolloutctl.plan.findings import Severity
+from rolloutctl.strict_toml import decode
 
 
 def start(globals_: Globals, file: Path, *, adopt: bool, drive: bool, as_json: bool) -> int:
@@ -35,7 +36,7 @@ def start(globals_: Globals, file: Path, *, adopt: bool, drive: bool, as_json: b
             raise Failed(
                 f"{file} has {len(errors)} errors and was not started.", remedy="Mend them; `rolloutctl check` lists all."
             )
-        return checked, await seal(world, checked.plan, content.decode(), adopt=adopt)
+        return checked, await seal(world, checked.plan, decode(content, str(file)), adopt=adopt)
 
     checked, state = asyncio.run(in_world(settings, begin))
     command = f"rolloutctl advance {state.id}"

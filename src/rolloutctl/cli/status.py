@@ -45,16 +45,16 @@ def show(globals_: Globals, rollout: str, *, as_json: bool) -> ExitCode:
         place = {"path": str(journal_path(settings)), "head_seq": head[0], "head_hash": head[1]}
         shapes = [known_shape(known, now) for known in ordered]
         put_json({"at": now, "live": False, "journal": place, "rollouts": shapes, "broken": list(broken)})
-        return ExitCode.OK
+        return ExitCode.FAILED if broken else ExitCode.OK
     for sentence in broken:
         say(sentence)
-    if not ordered:
+    if not ordered and not broken:
         say("There is no rollout in this journal yet. Start one: rolloutctl start PLAN. Try it all: rolloutctl demo.")
     elif rollout:
         _one(ordered[0], now)
-    else:
+    elif ordered:
         _table(ordered, now)
-    return ExitCode.OK
+    return ExitCode.FAILED if broken else ExitCode.OK
 
 
 def _table(rollouts: Sequence[Known], now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,18 +21,32 @@ async def hand_over(world: World, rollouts: Sequence[str], command: tuple[str, .
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     names = ", ".join(rollouts)
     try:
-        with log.open("ab") as out:
-            log.chmod(0o600)
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)  # noqa: S603, ASYNC220
+        pid = _spawn(command, log)
     except OSError as error:
         return f"{names}: UNATTENDED; no driver could be started: {error.strerror}. Run `rolloutctl drive`."
     waited = 0.0
-    while waited < _TAKES_WITHIN_S and process.poll() is None:
+    while waited < _TAKES_WITHIN_S and os.waitpid(pid, os.WNOHANG) == (0, 0):
         if await world.journal.call(lambda journal: _all_taken(journal, rollouts)):
-            return f"{names}: driven by process {process.pid} in the background now; log in {log}."
+            return f"{names}: driven by process {pid} in the background now; log in {log}."
         await world.clock.sleep(_LOOK_S)
         waited += _LOOK_S
     return f"{names}: UNATTENDED; the driver that was started has not taken them, see {log}. Run `rolloutctl drive`."
+
+
+def _spawn(command: tuple[str, ...], log: Path) -> int:
+    """Start `command` in a session of its own, so that it outlives us and our terminal; returns its process id."""
+    out = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return os.posix_spawn(
+        command[0],
+        command,
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), out, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
 
 
 def _all_taken(journal: Journal, rollouts: Sequence[str]) -> bool:

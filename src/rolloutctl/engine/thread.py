@@ -38,7 +38,11 @@ class EngineThread:
     def start(self) -> None:
         """Raises whatever keeps the engine from starting, such as JournalUnreachable."""
         self._thread.start()
-        self._submit(self._start()).result(_START_S)
+        try:
+            self._submit(self._start()).result(_START_S)
+        except BaseException:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            raise
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -46,8 +50,12 @@ class EngineThread:
         self._loop.close()
 
     async def _start(self) -> None:
-        self._engine = Engine(self._build(), self._options, self._published)
-        await self._engine.start()
+        self._engine = engine = Engine(self._build(), self._options, self._published)
+        try:
+            await engine.start()
+        except BaseException:
+            await engine.close()
+            raise
 
     def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)

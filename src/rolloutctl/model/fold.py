@@ -160,7 +160,7 @@ def _decision(state: RolloutState, event: Event) -> RolloutState:
                 status=Status.ROLLING_BACK,
                 countdown=None,
                 accepted=None,
-                rollback_why="; ".join(body.reasons),
+                rollback_why="; ".join(reason.rstrip(".") for reason in body.reasons),
                 rollback_by=asked.actor if asked is not None else "policy",
                 rollback_at=state.rollback_at or body.at,
             )

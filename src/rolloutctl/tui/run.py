@@ -85,11 +85,19 @@ def _speaks_unicode() -> bool:
 def _terminal_as_it_was() -> Iterator[None]:
     """Textual restores it on the usual ways out; this is for the others."""
     saved = termios.tcgetattr(sys.stdin.fileno())
+    _give_it_a_size(sys.stdout.fileno())
     try:
         yield
     finally:
         with contextlib.suppress(termios.error, OSError):
             termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, saved)
+
+
+def _give_it_a_size(fd: int) -> None:
+    """A terminal that says it is 0x0 (some containers and consoles) would make Textual lay out without end."""
+    with contextlib.suppress(termios.error, OSError):
+        if 0 in termios.tcgetwinsize(fd):
+            termios.tcsetwinsize(fd, (24, 80))
 
 
 def _tell_crash(error: BaseException, state_dir: Path | None) -> None:

@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from rich.text import Text
 from textual.app import App
 from textual.content import Content
+from textual.widget import Widget
 
 from rolloutctl.engine.handle import EngineHandle, Leaving
 from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
@@ -110,9 +111,12 @@ class Shell(App[int]):
     def paint(self, lines: Sequence[Line]) -> Text:
         return paint(lines, self.inks, unicode=self.unicode)
 
-    def label(self, text: str) -> Content:
-        """A border's title: cleaned, and nothing in it is markup."""
-        return Content(clean(text) if self.unicode else ascii_only(clean(text)))
+    def entitle(self, widget: Widget, title: str, subtitle: str = "") -> None:
+        """Write on a widget's border, cleaned and without markup; unchanged words cost nothing."""
+        for name, text in (("border_title", title), ("border_subtitle", subtitle)):
+            words = Content(clean(text) if self.unicode else ascii_only(clean(text)))
+            if (getattr(widget, name) or "") != words.markup:
+                setattr(widget, name, words)
 
     # -- talk ----------------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,8 @@ def status(
 ) -> int:
     """Where every rollout is, folded from the journal; nothing is asked over the network unless --live.
 
-    Exit code 0, also for a rollout that is in BREACH: `wait` is the command that answers with one.
+    Exit code 0, also for a rollout that is in BREACH (`wait` answers with one); 1 when one cannot be read; with --live, 7 when
+    a source or provider does not answer.
 
     Example: rolloutctl status checkout-ranker-v7 --json
     """

@@ -39,7 +39,7 @@ _ONLY_WHEN_POSSIBLE = {f"act('{act}')" for act in (Act.RESUME, Act.SIGN, Act.APP
 
 class BaseScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual's declaration
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's declaration
     HINT_ROWS: ClassVar[int] = 1
 
     @property

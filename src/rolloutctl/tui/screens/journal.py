@@ -101,10 +101,9 @@ class JournalScreen(BaseScreen):
         whose = self.rollout_id or "all rollouts"
         counted = f"{len(shown)}/{len(self._events)}" if filtering.value else str(len(self._events))
         zone = when.zone_of(when.now)
-        table.border_title = self.shell.label(f"journal of {whose} · {counted} events · times in {zone}")
-        table.border_subtitle = self.shell.label("following" if self.following else "not following")
-        if self._failed:
-            table.border_subtitle = self.shell.label(f"✖ cannot be read: {self._failed}")
+        state = "following" if self.following else "not following"
+        foot = f"✖ cannot be read: {self._failed}" if self._failed else state
+        self.shell.entitle(table, f"journal of {whose} · {counted} events · times in {zone}", foot)
 
     def copied(self) -> str:
         when = self.shell.when()

@@ -42,7 +42,7 @@ class PageScreen(BaseScreen):
 
     def draw(self) -> None:
         scroll = self.query_one("#scroll")
-        scroll.border_title = self.shell.label(self.title_text())
+        self.shell.entitle(scroll, self.title_text())
         self.query_one("#page", Lines).show(self.lines(max(20, self.size.width - 5)))
 
     def copied(self) -> str:

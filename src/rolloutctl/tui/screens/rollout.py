@@ -64,8 +64,6 @@ class RolloutScreen(BaseScreen):
     def on_mount(self) -> None:
         super().on_mount()
         table = self.query_one(Table)
-        table.border_title = self.shell.label("exit criteria")
-        self.query_one("#why").border_title = self.shell.label("why")
         table.focus()
 
     def target(self) -> str | None:
@@ -85,9 +83,8 @@ class RolloutScreen(BaseScreen):
         table = self.query_one(Table)
         columns = criteria.columns(cells - 2)
         table.show(columns, [criteria.row(rollout, verdict, columns, when) for verdict in rollout.verdicts])
-        table.border_subtitle = self.shell.label(
-            f"judged {when.age(rollout.judged_at)} ago" if rollout.judged_at is not None else "not judged yet"
-        )
+        judged = f"judged {when.age(rollout.judged_at)} ago" if rollout.judged_at is not None else "not judged yet"
+        self.shell.entitle(table, "exit criteria", judged)
         for name, drawn in self._lines(rollout, cells).items():
             self.query_one(f"#{name}", Lines).show(drawn)
         self._draw_panes(rollout)
@@ -110,7 +107,7 @@ class RolloutScreen(BaseScreen):
         drawn = curves(verdict.evidence.cells, scale_of(criterion), unit_of(criterion)) if verdict is not None else Curves()
         name = criteria.name_of(criterion, verdict) if verdict is not None else "no criterion"
         small = self.has_class("-narrow") and self.has_class("-short")
-        pane.border_title = self.shell.label("why · 2 shows the plot" if small else "why")
+        self.shell.entitle(pane, "why · 2 shows the plot" if small else "why")
         self.query_one(Plot).show(drawn, name, when)
 
     def on_data_table_row_highlighted(self) -> None:

@@ -24,7 +24,7 @@ class Plot(Widget, can_focus=True):
 
     def show(self, curves: Curves, title: str, when: When) -> None:
         self._when = when
-        self.border_title = cast("Shell", self.app).label(title)
+        cast("Shell", self.app).entitle(self, title)
         if curves != self._curves:
             self._curves = curves
             self.refresh()
