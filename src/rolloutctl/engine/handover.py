@@ -25,7 +25,7 @@ async def hand_over(world: World, rollouts: Sequence[str], command: tuple[str, .
     except OSError as error:
         return f"{names}: UNATTENDED; no driver could be started: {error.strerror}. Run `rolloutctl drive`."
     waited = 0.0
-    while waited < _TAKES_WITHIN_S and os.waitpid(pid, os.WNOHANG) == (0, 0):
+    while waited < _TAKES_WITHIN_S and _runs(pid):
         if await world.journal.call(lambda journal: _all_taken(journal, rollouts)):
             return f"{names}: driven by process {pid} in the background now; log in {log}."
         await world.clock.sleep(_LOOK_S)
@@ -47,6 +47,11 @@ def _spawn(command: tuple[str, ...], log: Path) -> int:
         ],
         setsid=True,
     )
+
+
+def _runs(pid: int) -> bool:
+    """Whether our child has not ended yet; does not wait."""
+    return os.waitpid(pid, os.WNOHANG) == (0, 0)
 
 
 def _all_taken(journal: Journal, rollouts: Sequence[str]) -> bool:
