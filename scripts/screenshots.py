@@ -125,7 +125,7 @@ async def shoot(name: str, scene: Scene, size: tuple[int, int], folder: Path) ->
     local = _dotted(re.sub(r"@font-face\s*\{[^}]*\}", "", svg)).replace("Fira Code", FONT)
     local = _TEXT.sub(_on_grid, local)
     picture = Image.open(io.BytesIO(cairosvg.svg2png(bytestring=local.encode(), scale=1.0))).convert("RGB")
-    picture.quantize(64, dither=Image.Dither.NONE).save(target.with_suffix(".png"), optimize=True)
+    picture.quantize(256, dither=Image.Dither.NONE).save(target.with_suffix(".png"), optimize=True)
 
 
 async def main(names: list[str]) -> None:

@@ -308,7 +308,7 @@ async def test_command_log_is_one_key_away() -> None:
     async with shown(worlds.FakeHandle(worlds.five())) as seen:
         await seen.press("w")
         assert "GET /api/admin/projects/default/features/fraud-model-v12" in seen.text
-        assert "(12 ms)" in seen.text
+        assert "200  12 ms" in seen.text
 
 
 @pytest.mark.parametrize("key", ["colon", "ctrl+p"])

@@ -141,12 +141,12 @@ def _decision(state: RolloutState, event: Event) -> RolloutState:
     if not body.accepted:
         return _done(state, body.action) if body.request == 0 else state
     match body.action:
-        case ev.Action.APPROVE if asked is not None:
-            approval = _body(asked, ev.ApprovalGiven)
+        case ev.Action.APPROVE if asked is not None and isinstance(asked.body, ev.ApprovalGiven):
+            approval = asked.body
             names = state.approvals.get(approval.phase, ())
             return replace(state, approvals={**state.approvals, approval.phase: (*names, asked.actor)})
-        case ev.Action.SIGN if asked is not None:
-            signed = _body(asked, ev.GateSigned)
+        case ev.Action.SIGN if asked is not None and isinstance(asked.body, ev.GateSigned):
+            signed = asked.body
             return replace(
                 state,
                 gates={**state.gates, signed.gate: signed.go},

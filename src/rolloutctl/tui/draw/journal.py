@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
+from rolloutctl.model.cohort import CohortState
 from rolloutctl.model.events import Body, Event, EventClass, class_of
 from rolloutctl.tui.draw.fleet import Column, Row
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, clip, line, span, wrap
@@ -21,7 +22,6 @@ _QUIET = {
     "v",
     "at",
     "blob",
-    "state",
     "snapshot",
     "evidence",
     "settle_until",
@@ -38,8 +38,11 @@ _QUIET = {
 def columns(cells: int, *, every: bool = False) -> tuple[Column, ...]:
     """`every`: events of all rollouts, which then have to be named."""
     fixed = [Column("seq", "seq", 6), Column("at", "time", 8)]
-    fixed += [Column("stream", "rollout", 20)] if every else [Column("actor", "by", 12)]
-    fixed.append(Column("kind", "event", 20))
+    if every:
+        fixed.append(Column("stream", "rollout", 20))
+    if cells >= 96:
+        fixed.append(Column("actor", "by", 12))
+    fixed.append(Column("kind", "event", 20 if cells >= 96 else 18))
     room = cells - sum(column.width + 2 for column in fixed) - 2
     return (*fixed, Column("what", "what", max(12, room)))
 
@@ -57,14 +60,15 @@ def row(event: Event, shown: tuple[Column, ...], when: When) -> Row:
 
 
 def what(event: Event) -> str:
-    """The body as one line: values that matter, in the order the body declares them."""
+    """The body as one line: the values that matter."""
     body: Body = event.body
     parts: list[str] = []
-    for key in type(body).model_fields:
+    # The phase is the same for many events in a row: what is particular comes first.
+    for key in sorted(type(body).model_fields, key=lambda key: key == "phase"):
         value = getattr(body, key)
         if key in _QUIET or value in ("", (), None, {}):
             continue
-        if value is False and key not in {"accepted", "go"}:
+        if isinstance(value, CohortState) or (value is False and key not in {"accepted", "go"}):
             continue
         parts.append(_part(key, value))
     return " · ".join(parts)

@@ -74,6 +74,7 @@ def command_log(lines: Sequence[CommandLogLine], when: When, cells: int) -> tupl
         return (line(span("Nothing has been sent yet.", Ink.DIM)),)
     shown: list[Line] = []
     for sent in reversed(lines):
-        first = line(span(f"{when.clock(sent.at)} ", Ink.DIM), span(f"{sent.where:<12} ", Ink.ACCENT))
-        shown += wrap(f"{sent.what}  → {sent.result}  ({sent.took_s * 1000:.0f} ms)", cells, first=first, indent=9)
+        took = span(f"  {sent.took_s * 1000:.0f} ms", Ink.DIM)
+        shown.append(line(span(f"{when.clock(sent.at)} ", Ink.DIM), span(sent.where, Ink.ACCENT), f"  {sent.result}", took))
+        shown += wrap(sent.what, cells, first=line(" " * 9), indent=11)
     return tuple(shown)

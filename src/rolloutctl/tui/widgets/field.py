@@ -31,4 +31,6 @@ class ArmingField(Field):
 class Check(Checkbox):
     """A box that is empty until it is ticked."""
 
+    BUTTON_LEFT = "["
     BUTTON_INNER = "✔"
+    BUTTON_RIGHT = "]"
