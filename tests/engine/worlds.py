@@ -85,6 +85,18 @@ def state_of(cohort: Cohort, revision: int) -> CohortState:
     return CohortState(enabled=not cohort.off, cohort=cohort, native=json.dumps(document, sort_keys=True), token=str(revision))
 
 
+CAPABILITIES = Capabilities(
+    percent_step=Fraction(1),
+    audiences=True,
+    monotone=True,
+    concurrency=Concurrency.DETECT,
+    reason=False,
+    event_log=True,
+    verify="looks at what clients get",
+    settle_time_s=0.0,
+)
+
+
 @dataclass
 class ScriptedProvider:
     """A flag server in memory. `lose` decides for the next writes: request, answer; `down` refuses everything."""
@@ -96,16 +108,7 @@ class ScriptedProvider:
     down: bool = False
     clients_follow: bool = True
     slow_s: float = 0.0
-    capabilities: Capabilities = Capabilities(
-        percent_step=Fraction(1),
-        audiences=True,
-        monotone=True,
-        concurrency=Concurrency.DETECT,
-        reason=False,
-        event_log=True,
-        verify="looks at what clients get",
-        settle_time_s=0.0,
-    )
+    capabilities: Capabilities = CAPABILITIES
 
     def _up(self) -> None:
         if self.down:

@@ -238,8 +238,12 @@ async def test_signing_go_needs_every_tick_and_no_go_a_reason() -> None:
         await seen.press("S", *"go", "exclamation_mark")
         assert "2 of 2 checks are not ticked" in seen.text
         assert seen.handle.sent == []
+        assert seen.text.count("[ ]") == 2
+        assert "[✔]" not in seen.text
         for check in seen.app.screen.query(Check):
-            check.value = True
+            check.focus()
+            await seen.press("space")
+        assert seen.text.count("[✔]") == 2
         await seen.press("exclamation_mark")
         assert [(c.kind, c.gate, c.go, len(c.checks)) for c in seen.handle.sent] == [(CommandKind.SIGN, "compliance", True, 2)]
     async with shown(handle_of(worlds.rollout())) as seen:

@@ -46,7 +46,7 @@ class DemoEngine(EngineThread):
     def drives(self) -> tuple[str, ...]:
         return ()
 
-    async def _farewell(self, engine: Engine, left: tuple[str, ...], leaving: Leaving) -> str:
+    async def _farewell(self, _engine: Engine, _left: tuple[str, ...], _leaving: Leaving, /) -> str:
         return ""
 
 

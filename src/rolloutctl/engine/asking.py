@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ANSWER_WITHIN_S = 10.0
 _NEEDS_WHY = {CommandKind.POSTPONE, CommandKind.ABORT, CommandKind.CHECKED}
+_TIME_IS_ENOUGH = frozenset({"verdict", "bake", "busy", "hold"})
+"""Conditions that may come true by themselves: refused for now, not for good."""
 _ACTION = {
     CommandKind.ADVANCE: Action.ADVANCE,
     CommandKind.BACK: Action.BACK,
@@ -83,7 +85,7 @@ class Asker:
         if command.kind is CommandKind.NOTE:
             return Reply(ExitCode.OK, f"noted as event {event.seq}", seq=event.seq)
         await self._take(record, force=False)
-        return await self._answer(record, event.seq, command.kind)
+        return await self._answer(record, event.seq)
 
     def _refused(self, record: RolloutRecord, command: Command) -> str:
         if self._options.read_only:
@@ -107,7 +109,7 @@ class Asker:
             return Reply(done.code, f"{done.sentence} The journal cannot be written ({error}); recorded in {done.record}.")
         if state.status.final:
             return await self._off_again(record)
-        return await self._answer(record, event.seq, command.kind)
+        return await self._answer(record, event.seq)
 
     async def _off_again(self, record: RolloutRecord) -> Reply:
         """Rolling back can be pressed twice: what is off is looked at, and turned off again where it is not."""
@@ -126,7 +128,7 @@ class Asker:
             return Reply(ExitCode.FAILED, "the countdown ended before it could be postponed.", seq=event.seq)
         return Reply(ExitCode.OK, f"rolls back at {show_time(moved.fires_at)} unless it is postponed or held", seq=event.seq)
 
-    async def _answer(self, record: RolloutRecord, seq: int, kind: CommandKind) -> Reply:
+    async def _answer(self, record: RolloutRecord, seq: int) -> Reply:
         deadline = self._world.clock.monotonic() + ANSWER_WITHIN_S
         while seq not in record.answers:
             left = deadline - self._world.clock.monotonic()
@@ -142,13 +144,9 @@ class Asker:
         if decision.accepted:
             into = f" → {decision.phase}" if decision.phase else ""
             return Reply(ExitCode.OK, f"{record.id}: {decision.action}{into} accepted", decision.reasons, seq)
-        code = ExitCode.NOT_YET if kind is CommandKind.ADVANCE and _only_time(decision.reasons) else ExitCode.REFUSED
+        waits = bool(decision.codes) and _TIME_IS_ENOUGH.issuperset(decision.codes)
+        code = ExitCode.NOT_YET if waits else ExitCode.REFUSED
         return Reply(code, f"{record.id}: {decision.action} refused: {decision.reasons[0]}", decision.reasons, seq)
-
-
-def _only_time(reasons: tuple[str, ...]) -> bool:
-    """Whether waiting could be enough: nobody has to do anything."""
-    return all(reason.startswith(("Phase ", "Bakes ", "Held", "The last change", "A change")) for reason in reasons)
 
 
 def _body(record: RolloutRecord, command: Command) -> ev.Body:

@@ -52,19 +52,23 @@ class Driver:
 
     async def run(self) -> None:
         """Until cancelled, the lease is lost (raises LeaseLost), or the rollout needs no driver."""
-        while not self._over() and not self._stopping:
+        while not self._over() and not self._left():
             until = await self._work()
             await self._sleep(until)
+
+    def _left(self) -> bool:
+        """What was accepted is begun before this driver leaves: nobody may be told yes and see nothing happen."""
+        return self._stopping and (self._rollout.state.accepted is None or self._rollout.held is None)
 
     def _over(self) -> bool:
         state = self._rollout.state
         if state.status is Status.ROLLED_BACK and state.ended_at is not None:
-            return self._world.time.now() > state.ended_at + self._rollout.plan.rollback.watch_after
+            return state.open_intent is None and self._world.time.now() > state.ended_at + self._rollout.plan.rollback.watch_after
         return state.status.final
 
     async def _work(self) -> datetime | None:
         """Decide and act until policy waits; returns until when."""
-        while not self._stopping:
+        while not self._left():
             self._rollout.wake.clear()
             lease = self._rollout.held
             if lease is None:
@@ -102,6 +106,10 @@ class Driver:
                 await self._interruptible(effects.change_flag(world, rollout, lease, decision))
             case do.SendAgain():
                 await self._interruptible(effects.send_again(world, rollout, lease))
+            case do.Decide(action=ev.Action.ROLLBACK, accepted=False):
+                # A rollback that is refused interrupts nothing any more.
+                rollout.rollback_asked.clear()
+                await commit(world, rollout, lease, self._journalled(decision))
             case do.TurnOff():
                 rollout.rollback_asked.clear()
                 await effects.turn_off(world, rollout, lease, decision)
@@ -139,7 +147,7 @@ class Driver:
         state, target = rollout.state, rollout.state.target
         rolling = state.status in {Status.ROLLING_BACK, Status.ROLLBACK_UNKNOWN}
         want = rollback_target(rollout.plan, state) if rolling else rollout.plan.cohort(state.phase)
-        change = state.last_change
+        change = state.settled_seq
         try:
             seen = await world.provider(target.provider).verify(target, want)
         except Unreachable as error:
@@ -161,8 +169,10 @@ class Driver:
     def _journalled(self, decision: do.Decision) -> ev.Body:
         at = self._world.time.now()
         match decision:
-            case do.Decide(action, accepted, reasons, request, phase):
-                return ev.DecisionMade(action=action, accepted=accepted, request=request, phase=phase, reasons=reasons, at=at)
+            case do.Decide(action, accepted, reasons, request, phase, codes):
+                return ev.DecisionMade(
+                    action=action, accepted=accepted, request=request, phase=phase, reasons=reasons, codes=codes, at=at
+                )
             case do.ShowWaiting(phase, index, missing):
                 return ev.PhaseWaiting(phase=phase, index=index, missing=missing)
             case do.GiveUpIntent(why):

@@ -152,7 +152,7 @@ async def reconcile(world: World, rollout: RolloutRecord, lease: Lease) -> str:
 def _saw(world: World, rollout: RolloutRecord, state: CohortState) -> None:
     """A read-back is a reading: views and policy need not wait for the next poll."""
     reading = FlagReading(state=state, read_at=world.clock.now())
-    rollout.observed = replace(rollout.observed, flag=reading, flag_change=rollout.state.last_change)
+    rollout.observed = replace(rollout.observed, flag=reading, flag_change=rollout.state.settled_seq)
 
 
 def _found(rollout: RolloutRecord, intent: ev.FlagIntent, actual: CohortState) -> Reality:

@@ -23,10 +23,10 @@ def facts_of(world: World, rollout: RolloutRecord) -> Facts:
     fresh = (
         flag.read_at is not None
         and world.clock.now() - flag.read_at < _FLAG_GRACE
-        and observed.flag_change == state.last_change
+        and observed.flag_change == state.settled_seq
         and state.open_intent is None
     )
-    seen = observed.seen if observed.seen is not None and observed.seen.change == state.last_change else None
+    seen = observed.seen if observed.seen is not None and observed.seen.change == state.settled_seq else None
     return Facts(
         now=now,
         config=world.config,

@@ -60,11 +60,11 @@ async def journal_judgement(world: World, rollout: RolloutRecord, lease: Lease, 
     for verdict in judgement.verdicts:
         was = rollout.state.verdicts.get(verdict.key, "")
         if verdict.state != was:
-            await commit(world, rollout, lease, _changed(world, phase, verdict, was, judgement.at))
+            await commit(world, rollout, lease, _changed(world, phase, judgement.phase_attempt, verdict, was, judgement.at))
     for verdict in breaching(rollout.plan, judgement.verdicts):
         if not _latched(rollout.state, verdict):
             blob = await world.journal.call(lambda journal, v=verdict: journal.put_blob(_cells(v)))  # type: ignore[misc]
-            await commit(world, rollout, lease, _breach(world, rollout.plan, phase, verdict, judgement.at, blob))
+            await commit(world, rollout, lease, _breach(world, rollout.plan, phase, verdict, judgement, blob))
 
 
 def _latched(state: RolloutState, verdict: Verdict) -> bool:
@@ -72,9 +72,10 @@ def _latched(state: RolloutState, verdict: Verdict) -> bool:
     return any((breach.criterion, breach.segment) == (verdict.criterion, verdict.segment) for breach in breaches)
 
 
-def _changed(world: World, phase: str, verdict: Verdict, was: str, at: datetime) -> ev.VerdictChanged:
+def _changed(world: World, phase: str, attempt: int, verdict: Verdict, was: str, at: datetime) -> ev.VerdictChanged:
     return ev.VerdictChanged(
         phase=phase,
+        attempt=attempt,
         criterion=verdict.criterion,
         segment=verdict.segment,
         state=verdict.state,
@@ -85,11 +86,12 @@ def _changed(world: World, phase: str, verdict: Verdict, was: str, at: datetime)
     )
 
 
-def _breach(world: World, plan: Plan, phase: str, verdict: Verdict, at: datetime, blob: str) -> ev.BreachLatched:
+def _breach(world: World, plan: Plan, phase: str, verdict: Verdict, look: Judgement, blob: str) -> ev.BreachLatched:
     role = next(criterion.role for criterion in plan.criteria if criterion.id == verdict.criterion)
-    first = datetime.fromtimestamp(verdict.breach_at, UTC) if verdict.breach_at is not None else at
+    first = datetime.fromtimestamp(verdict.breach_at, UTC) if verdict.breach_at is not None else look.at
     return ev.BreachLatched(
         phase=phase,
+        attempt=look.phase_attempt,
         criterion=verdict.criterion,
         segment=verdict.segment,
         role=role,

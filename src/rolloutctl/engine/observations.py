@@ -26,7 +26,8 @@ class Seen:
     """What clients were served, and the change it was looked at for."""
 
     verification: Verification
-    change: datetime | None
+    change: int
+    """`settled_seq` of that change."""
     at: datetime
 
 
@@ -38,8 +39,8 @@ NO_EXPOSURE = Exposure(None, None, None, off_by_more=False, why="not looked at y
 class Observations:
     judgement: Judgement | None = None
     flag: FlagReading = NOT_READ
-    flag_change: datetime | None = None
-    """The change (`last_change`) that was in force when the flag was read: an older reading says nothing about a newer change."""
+    flag_change: int = 0
+    """The change (`settled_seq`) in force when the flag was read: an older reading says nothing about a newer change."""
     next_requests: tuple[str, ...] = ()
     """What entering the next phase would send, as far as the newest reading tells."""
     next_problem: str = ""

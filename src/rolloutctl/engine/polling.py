@@ -129,7 +129,7 @@ class Poller:
 
     async def _read_flag(self, rollout: RolloutRecord) -> None:
         world, target = self._world, rollout.state.target
-        change, began = rollout.state.last_change, world.clock.monotonic()
+        change, began = rollout.state.settled_seq, world.clock.monotonic()
         try:
             state = await world.providers[target.provider].read(target)
         except RolloutctlError as error:

@@ -135,7 +135,7 @@ class EngineThread:
         await engine.close()
         return said
 
-    async def _farewell(self, engine: Engine, left: tuple[str, ...], leaving: Leaving) -> str:
+    async def _farewell(self, engine: Engine, left: tuple[str, ...], leaving: Leaving, /) -> str:
         if leaving is Leaving.HAND_OVER:
             return await hand_over(engine.world, left, self._drive_command)
-        return f"{', '.join(left)}: UNATTENDED now; `rolloutctl drive` takes them."
+        return f"{', '.join(left)}: UNATTENDED now. Drive with `rolloutctl drive`, or open the screen."

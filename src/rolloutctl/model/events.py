@@ -171,6 +171,8 @@ class PhaseReady(Body):
 
 class VerdictChanged(Body):
     phase: str
+    attempt: int = 0
+    """Phase attempt it was judged in."""
     criterion: str
     segment: str = ""
     state: str
@@ -184,6 +186,8 @@ class VerdictChanged(Body):
 
 class BreachLatched(Body):
     phase: str
+    attempt: int = 0
+    """Phase attempt it was judged in."""
     criterion: str
     segment: str = ""
     role: str
@@ -222,6 +226,8 @@ class DecisionMade(Body):
     """Phase that is entered, where one is."""
     reasons: tuple[str, ...] = ()
     """Why, or why not."""
+    codes: tuple[str, ...] = ()
+    """Stable words of the reasons against: verdict, bake, busy, hold, gate, approval, freeze, drift, flag, role, status."""
     at: Instant
 
 

@@ -114,13 +114,20 @@ def _ready(state: RolloutState, _event: Event) -> RolloutState:
 
 def _verdict(state: RolloutState, event: Event) -> RolloutState:
     body = _body(event, ev.VerdictChanged)
+    if state.run is None or _of_another_attempt(state.run, body.attempt):
+        return state
     key = f"{body.criterion}/{body.segment}" if body.segment else body.criterion
     return replace(state, verdicts={**state.verdicts, key: body.state})
 
 
+def _of_another_attempt(run: PhaseRun, attempt: int) -> bool:
+    """A verdict that was written just after the next attempt began says nothing about it; 0: not told."""
+    return attempt not in {0, run.attempt}
+
+
 def _latched(state: RolloutState, event: Event) -> RolloutState:
     body = _body(event, ev.BreachLatched)
-    if state.run is None:
+    if state.run is None or _of_another_attempt(state.run, body.attempt):
         return state
     run = replace(state.run, breaches=(*state.run.breaches, body))
     if body.role == "guardrail":
@@ -282,6 +289,7 @@ def _settled(state: RolloutState, event: Event) -> RolloutState:
         drifted="",
         settle_until=body.settle_until,
         last_change=body.at,
+        settled_seq=event.seq,
     )
     if open_intent.intent.purpose not in _STEPS:
         return replace(state, rollback_settled=True)

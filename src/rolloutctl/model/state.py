@@ -162,6 +162,8 @@ class RolloutState:
     """Why the last change did not happen; empty after one that did."""
     last_change: datetime | None = None
     """When the last change was read back."""
+    settled_seq: int = 0
+    """The event that settled it; names the change, where two may share an instant."""
     drifted: str = ""
     """What the flag server said when it was last found changed by somebody else; empty: it is as we set it."""
     rollback_why: str = ""

@@ -25,6 +25,8 @@ class Decide:
     reasons: tuple[str, ...]
     request: int = 0
     phase: str = ""
+    codes: tuple[str, ...] = ()
+    """Stable words of the reasons against, where conditions gave them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,18 @@ def answer(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:
     action, phase = _asked(request)
     refused = refusal(facts.config, request.actor, state.target.environment, action)
     missing = (refused,) if refused else _missing(plan, state, facts, request, phase)
-    return do.Decide(action, accepted=not missing, reasons=missing or _for(request), request=request.seq, phase=phase)
+    codes = _codes(plan, state, facts, request) if missing and not refused else ()
+    return do.Decide(
+        action, accepted=not missing, reasons=missing or _for(request), request=request.seq, phase=phase, codes=codes
+    )
+
+
+def _codes(plan: Plan, state: RolloutState, facts: Facts, request: Event) -> tuple[str, ...]:
+    """Which kinds of condition are missing for a step forward: whether waiting is enough can be told from them."""
+    if not isinstance(request.body, ev.AdvanceRequested):
+        return ()
+    reasons = conditions(plan, state, facts, asking=request.actor)
+    return tuple(dict.fromkeys(reason.code for reason in reasons if not reason.ok))
 
 
 def _for(request: Event) -> tuple[str, ...]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from textual.content import Content
 from textual.widgets import Checkbox, Input
+
+from rolloutctl.tui.shell import Shell
 
 
 class Field(Input):
@@ -29,8 +34,8 @@ class ArmingField(Field):
 
 
 class Check(Checkbox):
-    """A box that is empty until it is ticked."""
+    """A box that is empty until it is ticked, also where there are no colours to tell (Textual only dims its mark)."""
 
-    BUTTON_LEFT = "["
-    BUTTON_INNER = "✔"
-    BUTTON_RIGHT = "]"
+    def render(self) -> Content:
+        tick = "✔" if cast("Shell", self.app).unicode else "x"
+        return Content.assemble(Content(f"[{tick}] " if self.value else "[ ] "), self.label)
