@@ -106,7 +106,7 @@ PAGES: dict[str, Callable[[], Sequence[Line]]] = {
     "plot-80x12": lambda: plot.plot(plot.curves(worlds.verdict_voice().evidence.cells, 100, "%"), 80, 12, WHEN),
     "plot-gap-80x8": lambda: plot.plot(plot.curves(worlds.verdict_cost().evidence.cells, 1, "USD"), 80, 8, WHEN),
     "explain-100": _explained,
-    "event-76": lambda: journal.opened(worlds.journal()[4], WHEN, 76),
+    "event-76": lambda: journal.opened(replace(worlds.journal()[9], prev="0" * 64, hash="f" * 64), WHEN, 76),
     "go-no-go-70": lambda: proposal.whole(worlds.proposal_advance(allowed=False), 70),
     "reply-70": lambda: proposal.answer(Reply(ExitCode.REFUSED, "The lease is held by ops-2.", ("it was renewed 4s ago",)), 70),
     "progress-70": lambda: proposal.rollback_progress(worlds.rolling_back(unknown="no answer"), WHEN, 70),

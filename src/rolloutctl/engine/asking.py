@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ANSWER_WITHIN_S = 10.0
 _NEEDS_WHY = {CommandKind.POSTPONE, CommandKind.ABORT, CommandKind.CHECKED}
-_TIME_IS_ENOUGH = frozenset({"verdict", "bake", "busy", "hold"})
+_TIME_IS_ENOUGH = frozenset({"verdict", "bake", "busy", "held"})
 """Conditions that may come true by themselves: refused for now, not for good."""
 _ACTION = {
     CommandKind.ADVANCE: Action.ADVANCE,

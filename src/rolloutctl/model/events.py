@@ -227,7 +227,7 @@ class DecisionMade(Body):
     reasons: tuple[str, ...] = ()
     """Why, or why not."""
     codes: tuple[str, ...] = ()
-    """Stable words of the reasons against: verdict, bake, busy, hold, gate, approval, freeze, drift, flag, role, status."""
+    """Stable words of the reasons against: verdict, bake, busy, hold, held, gate, approval, freeze, drift, flag, role, status."""
     at: Instant
 
 

@@ -24,7 +24,7 @@ class Reason:
     ok: bool
     text: str
     code: str = ""
-    """Stable word: role, status, busy, verdict, bake, hold, gate, approval, freeze, drift, flag."""
+    """Stable word: role, status, busy, verdict, bake, hold (by a person), held (by itself), gate, approval, freeze, drift, flag."""
 
 
 def next_phase(state: RolloutState) -> int | None:
@@ -53,7 +53,7 @@ def conditions(plan: Plan, state: RolloutState, facts: Facts, asking: str) -> tu
     if (person := state.hold_by(HoldKind.PERSON)) is not None:
         reasons.append(Reason(ok=False, code="hold", text=f"{person.actor} holds it: {person.reason or 'no reason given'}."))
     if (automatic := state.hold_by(HoldKind.AUTOMATIC)) is not None and automatic.code not in {"evidence", "flag"}:
-        reasons.append(Reason(ok=False, code="hold", text=f"Held: {automatic.reason}."))
+        reasons.append(Reason(ok=False, code="held", text=f"Held: {automatic.reason}."))
     if index < len(plan.phases):
         reasons += _signatures(plan, state, index, asking)
         reasons += _freeze(plan, facts)
