@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from plan.texts import SHIPPED, WELL, edited, plan
 from rolloutctl.model.outcome import Capabilities, Concurrency
-from rolloutctl.model.samples import Labels
-from rolloutctl.plan.facts import Arm, ConfigFacts, Facts, FlagFact, LiveFacts, QueryFact, asked
+from rolloutctl.model.samples import Arm, Labels
+from rolloutctl.plan.facts import ConfigFacts, Facts, FlagFact, LiveFacts, QueryFact, asked
 from rolloutctl.plan.findings import RULES, Severity, with_lines
 from rolloutctl.plan.lint import lint
 from rolloutctl.plan.model import Plan

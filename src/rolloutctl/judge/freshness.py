@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rolloutctl.judge.needs import Arm
 from rolloutctl.judge.sightings import NEVER, Sightings
 from rolloutctl.judge.threshold import Missing
 from rolloutctl.judge.words import span_long
+from rolloutctl.model.samples import Arm
 from rolloutctl.model.verdict import State
 
 

@@ -9,19 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 
 from rolloutctl.errors import InvalidInput
 from rolloutctl.judge.promql import counter_selector, selectors, with_arm
-from rolloutctl.model.samples import Query, QueryKind
+from rolloutctl.model.samples import Arm, Query, QueryKind
 from rolloutctl.plan.model import Criterion, Plan, RatioCriterion, ValueCriterion
 
 _DEFAULT_LOOKBACK_S = 300.0
-
-
-class Arm(StrEnum):
-    CANARY = "canary"
-    BASELINE = "baseline"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,9 @@ from functools import lru_cache
 import promql_parser
 
 from rolloutctl.errors import InvalidInput
+from rolloutctl.plan.promql import with_arm as fill_arm
 
-_PIECE = re.compile(
-    r"""
-    (?P<quoted> "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' )
-  | `(?P<raw>[^`]*)`
-  | (?P<before>,\s*)? \$arm\b (?P<after>\s*,)?
-    """,
-    re.VERBOSE,
-)
+_TEXT = re.compile(r"""(?P<quoted>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|`(?P<raw>[^`]*)`""")
 _OPERATORS = ("=", "!=", "=~", "!~")
 _PLAIN_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _PLAIN_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
@@ -28,22 +22,8 @@ _PLAIN_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 
 @lru_cache(maxsize=4096)
 def with_arm(text: str, matchers: str) -> str:
-    """Put an arm's matchers in the place of every `$arm` outside quotes, with the commas the grammar wants.
-
-    `matchers` may be written with or without braces and outer commas; empty matchers match every series.
-    """
-    inside = matchers.strip().removeprefix("{").removesuffix("}").strip().strip(",").strip()
-
-    def piece(match: re.Match[str]) -> str:
-        if match["raw"] is not None:
-            return _quoted(match["raw"])
-        if match["quoted"] is not None:
-            return match["quoted"]
-        if inside:
-            return f"{',' if match['before'] else ''}{inside}{',' if match['after'] else ''}"
-        return "," if match["before"] and match["after"] else ""
-
-    filled = _PIECE.sub(piece, text)
+    """`$arm` filled in, raw strings written as quoted ones, and read by the parser. Empty matchers match every series."""
+    filled = fill_arm(_TEXT.sub(lambda match: match["quoted"] or _quoted(match["raw"]), text), matchers)
     parse(filled)
     return filled
 

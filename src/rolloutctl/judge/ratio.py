@@ -17,13 +17,13 @@ from rolloutctl.judge.counters import Counted, count, tidy, whole
 from rolloutctl.judge.frame import Frame
 from rolloutctl.judge.freshness import called, unseen, was_unseen
 from rolloutctl.judge.grid import Grid, cell_length, closed_cells, sliding_sums
-from rolloutctl.judge.needs import Arm, Counters, RatioNeed, compares, queries_of
+from rolloutctl.judge.needs import Counters, RatioNeed, compares, queries_of
 from rolloutctl.judge.promql import name_and_labels
 from rolloutctl.judge.ratio_rule import FEWEST_BAD_TO_COMPARE, FEWEST_TO_COMPARE, Why, decide, fewest_events
 from rolloutctl.judge.threshold import Missing, Track
 from rolloutctl.judge.traffic import Traffic, Window
 from rolloutctl.judge.words import percent, span
-from rolloutctl.model.samples import Series
+from rolloutctl.model.samples import Arm, Series
 from rolloutctl.model.verdict import Evidence, State
 
 _BROKEN_SHARE = 0.2

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rolloutctl.judge.grid import Grid
-from rolloutctl.judge.needs import Arm
 from rolloutctl.judge.threshold import Missing
 from rolloutctl.judge.words import count as events
 from rolloutctl.judge.words import rate, span, span_long
+from rolloutctl.model.samples import Arm
 from rolloutctl.model.verdict import State
 
 

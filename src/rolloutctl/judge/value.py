@@ -18,11 +18,11 @@ from rolloutctl.judge.frame import Frame
 from rolloutctl.judge.freshness import called, unseen, was_unseen
 from rolloutctl.judge.gauges import Dated, Points, dated, points, scrape_times
 from rolloutctl.judge.grid import Grid, cell_length, closed_cells, sliding_sums
-from rolloutctl.judge.needs import Arm, Gauge, ValueNeed, compares, queries_of
+from rolloutctl.judge.needs import Gauge, ValueNeed, compares, queries_of
 from rolloutctl.judge.sightings import NEVER
 from rolloutctl.judge.threshold import HardBreach, Missing, Track
 from rolloutctl.judge.words import percent, show_of, span
-from rolloutctl.model.samples import Samples, Series
+from rolloutctl.model.samples import Arm, Samples, Series
 from rolloutctl.model.verdict import Evidence, State
 
 _BROKEN_SHARE = 0.2

@@ -12,6 +12,13 @@ Labels = tuple[tuple[str, str], ...]
 """Sorted (name, value) pairs, `__name__` included where the source gives it."""
 
 
+class Arm(StrEnum):
+    """Who is looked at: `$arm` in a query stands for its label matchers."""
+
+    CANARY = "canary"
+    BASELINE = "baseline"
+
+
 class QueryKind(StrEnum):
     RAW = "raw"
     """`text` is a selector; the answer holds its real scrapes with their real times."""

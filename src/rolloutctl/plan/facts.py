@@ -7,18 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from rolloutctl.constraints import Key
 from rolloutctl.model.outcome import Capabilities
-from rolloutctl.model.samples import Labels
+from rolloutctl.model.samples import Arm, Labels
 from rolloutctl.plan.model import Plan, RatioCriterion, ValueCriterion
 from rolloutctl.plan.promql import with_arm
-
-
-class Arm(StrEnum):
-    CANARY = "canary"
-    BASELINE = "baseline"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class Reason:
     ok: bool
     text: str
     code: str = ""
-    """Stable word: role, status, busy, verdict, bake, hold (by a person), held (by itself), gate, approval, freeze, drift, flag."""
+    """Word: role, status, busy, verdict, bake, hold (a person's), held (by itself), gate, approval, freeze, drift, flag."""
 
 
 def next_phase(state: RolloutState) -> int | None:

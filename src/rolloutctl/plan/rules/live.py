@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rolloutctl.constraints import Key
-from rolloutctl.model.samples import Labels
-from rolloutctl.plan.facts import Arm, AskedQuery, FlagFact, LiveFacts, QueryFact
+from rolloutctl.model.samples import Arm, Labels
+from rolloutctl.plan.facts import AskedQuery, FlagFact, LiveFacts, QueryFact
 from rolloutctl.plan.findings import RULES, Finding
 from rolloutctl.plan.model import Plan, RatioCriterion, ValueCriterion
 from rolloutctl.plan.promql import read, with_arm

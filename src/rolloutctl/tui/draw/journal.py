@@ -22,6 +22,7 @@ _QUIET = {
     "v",
     "at",
     "blob",
+    "codes",
     "snapshot",
     "evidence",
     "settle_until",
@@ -63,8 +64,8 @@ def what(event: Event) -> str:
     """The body as one line: the values that matter."""
     body: Body = event.body
     parts: list[str] = []
-    # The phase is the same for many events in a row: what is particular comes first.
-    for key in sorted(type(body).model_fields, key=lambda key: key == "phase"):
+    # The phase and its attempt are the same for many events in a row: what is particular comes first.
+    for key in sorted(type(body).model_fields, key=lambda key: key in {"phase", "attempt"}):
         value = getattr(body, key)
         if key in _QUIET or value in ("", (), None, {}):
             continue
