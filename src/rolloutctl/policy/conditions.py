@@ -84,13 +84,17 @@ def _evidence(plan: Plan, state: RolloutState, facts: Facts) -> list[Reason]:
     if (breach := latched(state)) is not None:
         is_ = PhaseState.BREACH if breach.role == Role.GUARDRAIL else PhaseState.HOLD
         reasons.append(
-            Reason(ok=False, code="verdict", text=f"Phase {phase.name} is {is_}: BREACH of {breach.shown}: {breach.why}.")
+            Reason(
+                ok=False, code="verdict", text=f"Phase {phase.name} is {is_}: BREACH of {breach.shown}: {breach.why.rstrip('.')}."
+            )
         )
     elif verdict is None:
         reasons.append(Reason(ok=False, code="verdict", text=f"Phase {phase.name} has not been judged yet."))
     else:
         ready = verdict.state is PhaseState.READY
-        reasons.append(Reason(ok=ready, code="verdict", text=f"Phase {phase.name} is {verdict.state}: {verdict.why}."))
+        reasons.append(
+            Reason(ok=ready, code="verdict", text=f"Phase {phase.name} is {verdict.state}: {verdict.why.rstrip('.')}.")
+        )
     if baked >= phase.bake:
         reasons.append(Reason(ok=True, code="bake", text=f"Baked {show_duration(phase.bake)} as declared."))
     else:

@@ -58,6 +58,7 @@ class Dialog(ModalScreen[None]):
     def __init__(self, target: str) -> None:
         super().__init__()
         self.target = target
+        self._agreed: Sequence[Line] = ()
         self.stage = Stage.ASKING
         self.reply: Reply | None = None
         self._status_rows = 2
@@ -105,7 +106,8 @@ class Dialog(ModalScreen[None]):
             for index, check in enumerate(self.checks()):
                 yield Check(self.shell.paint([line(check)]), id=f"check-{index}", compact=True)
             if self.REASON is not Reason.NOT_ASKED:
-                yield Field("why (goes into the journal)", id="why")
+                optional = "optional, " if self.REASON is Reason.OPTIONAL else ""
+                yield Field(f"why ({optional}goes into the journal)", id="why")
             if self.word():
                 yield ArmingField(self.word_asked(), id="word")
             yield Lines(id="status")
@@ -145,6 +147,7 @@ class Dialog(ModalScreen[None]):
             field.display = asking and not barred
         if not asking:
             self.query_one("#cancel", Button).label = "Close  esc"
+            self.query_one("#confirm", Button).display = False
         self._fit()
 
     def _fit(self) -> None:
@@ -162,8 +165,9 @@ class Dialog(ModalScreen[None]):
         return self.afterwards(rollout, cells)
 
     def afterwards(self, rollout: RolloutSnapshot, cells: int) -> Sequence[Line]:
-        """After it was sent: what was asked for stays readable."""
-        return self.about(rollout, cells)
+        """After it was sent: what was agreed to stays as it was read, and what has come of it by now is said."""
+        now = line(span("now ", Ink.DIM), rollout.state.step.value, "  ", rollout.next)
+        return (*(self._agreed or self.about(rollout, cells)), EMPTY, now)
 
     def _status(self, cells: int) -> Sequence[Line]:
         if self.reply is not None:
@@ -241,6 +245,9 @@ class Dialog(ModalScreen[None]):
             self.app.bell()
             self.redraw()
             return
+        rollout = self.shell.rollout(self.target)
+        if rollout is not None:
+            self._agreed = tuple(self.about(rollout, max(20, self.query_one("#about").size.width - 1)))
         self.stage = Stage.SENT
         self.query_one("#cancel", Button).focus()
         self.shell.land(self.shell.engine.send(self.command()), self._answered)

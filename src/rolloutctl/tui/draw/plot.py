@@ -183,14 +183,19 @@ def _round_step(raw: float) -> float:
     return next(factor * size for factor in (1, 2, 2.5, 5, 10, 20) if factor * size >= raw)
 
 
+_SECONDS_UNDER_S = 600
+"""A shorter stretch shows seconds: four times the same minute say nothing."""
+
+
 def _clock_axis(frame: _Frame, when: When) -> str:
     """Local times under the plot; the newest one carries the zone."""
-    end = f"{when.minute(frame.end)} {when.zone_of(frame.end)}"
+    written = when.clock if frame.end - frame.start < _SECONDS_UNDER_S else when.minute
+    end = f"{written(frame.end)} {when.zone_of(frame.end)}"
     axis = [" "] * frame.columns
     axis[max(0, frame.columns - len(end)) :] = list(end[-frame.columns :])
     last = frame.columns - len(end) - 2
     for part in range(4):
-        label = when.minute(frame.start + (frame.end - frame.start) * part / 4)
+        label = written(frame.start + (frame.end - frame.start) * part / 4)
         left = round(frame.columns * part / 4)
         free = part == 0 or (left > 0 and axis[left - 2 : left] == [" ", " "])
         if left + len(label) <= last and free:
