@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from rolloutctl.engine.snapshot import Driving
 from rolloutctl.errors import ExitCode, Refused
 from rolloutctl.model.cohort import OFF, Cohort
 from rolloutctl.model.events import Kind
+from rolloutctl.model.outcome import ForeignEdit
 from rolloutctl.model.state import Status, Step
 
 from .worlds import PLAN, TestWorld, plan, until
@@ -138,8 +140,10 @@ async def test_somebody_elses_change_is_drift_and_holds(start: Start, world: Tes
     await advance(engine)
     await until(engine, "baking", lambda s: s.state.step in {Step.BAKING, Step.READY})
     world.provider.cohort = Cohort(percent=60)
+    world.provider.strangers = [ForeignEdit("9", datetime.now(UTC), "bo", "raised it")]
     held = await until(engine, "held", lambda s: s.state.held)
     assert held.state.holds[0].code == "drift"
+    assert "bo: raised it" in held.state.holds[0].reason
     world.provider.cohort = Cohort(percent=5)
     await until(engine, "over", lambda s: not s.state.held)
 

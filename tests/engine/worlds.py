@@ -108,6 +108,7 @@ class ScriptedProvider:
     down: bool = False
     clients_follow: bool = True
     slow_s: float = 0.0
+    strangers: Sequence[ForeignEdit] = ()
     capabilities: Capabilities = CAPABILITIES
 
     def _up(self) -> None:
@@ -161,7 +162,7 @@ class ScriptedProvider:
         return Verification(seen=self.clients_follow and self.cohort == want, how=f"clients get {self.cohort}")
 
     async def history(self, target: Target, since: str) -> Sequence[ForeignEdit]:
-        return ()
+        return self.strangers
 
     async def close(self) -> None:
         pass

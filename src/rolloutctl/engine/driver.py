@@ -31,6 +31,8 @@ from rolloutctl.ports import Lease
 _LONGEST_SLEEP_S = 5.0
 _SHORTEST_SLEEP_S = 0.01
 _RETRY_S = 1.0
+_STRANGERS_S = 3.0
+_STRANGERS_KEPT = 5
 
 
 class Driver:
@@ -119,8 +121,26 @@ class Driver:
                 rollout.trouble = failure
             case do.Verify():
                 await self._interruptible(self._verify())
+            case do.NoteDrift(expected, actual):
+                who = await self._strangers()
+                await commit(
+                    world, rollout, lease, ev.FlagDrifted(expected=expected, actual=actual, who=who, at=world.time.now())
+                )
             case _:
                 await commit(world, rollout, lease, self._journalled(decision))
+
+    async def _strangers(self) -> tuple[str, ...]:
+        """Who changed the flag since our last change, as far as the flag server tells; never holds anything up for long."""
+        state = self._rollout.state
+        token = state.expected.token if state.expected is not None else ""
+        if not token:
+            return ()
+        try:
+            async with asyncio.timeout(_STRANGERS_S):
+                edits = await self._world.provider(state.target.provider).history(state.target, token)
+        except (RolloutctlError, TimeoutError):
+            return ()
+        return tuple(dict.fromkeys(self._world.scrub(f"{edit.who}: {edit.what}") for edit in edits))[:_STRANGERS_KEPT]
 
     async def _interruptible(self, effect: Awaitable[None]) -> None:
         """Run an effect, and leave it when a rollback is asked for: it writes its own `flag.unknown` on the way out."""
@@ -190,8 +210,6 @@ class Driver:
             case do.StartCountdown(criterion, segment, reason, fires_at):
                 length = self._rollout.plan.rollback.countdown
                 return ev.CountdownStarted(criterion=criterion, segment=segment, reason=reason, fires_at=fires_at, length=length)
-            case do.NoteDrift(expected, actual):
-                return ev.FlagDrifted(expected=expected, actual=actual, at=at)
             case do.End(status, reason):
                 return ev.RolloutEnded(status=status, reason=reason, at=at)
             case _:

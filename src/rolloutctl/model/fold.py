@@ -203,7 +203,7 @@ def _hold_set(state: RolloutState, event: Event) -> RolloutState:
     others = tuple(other for other in state.holds if other.by is not body.by)
     before = state.hold_by(body.by)
     if before is not None and before.code == "drift" and body.code not in _OVER_DRIFT:
-        state = replace(state, drifted="")
+        state = replace(state, drifted="", drifted_by=())
     countdown = None if body.by is HoldKind.PERSON or body.code == "recovered" else state.countdown
     state = _done(state, ev.Action.HOLD) if body.by is HoldKind.PERSON else state
     return replace(state, holds=(*others, hold), held_since=state.held_since or body.at, countdown=countdown)
@@ -214,7 +214,7 @@ def _hold_cleared(state: RolloutState, event: Event) -> RolloutState:
     state = _done(state, ev.Action.RESUME) if body.by is HoldKind.PERSON else state
     ended = state.hold_by(body.by)
     if ended is not None and ended.code == "drift":
-        state = replace(state, drifted="")
+        state = replace(state, drifted="", drifted_by=())
     rest = tuple(hold for hold in state.holds if hold.by is not body.by)
     if rest or state.held_since is None:
         return replace(state, holds=rest)
@@ -287,6 +287,7 @@ def _settled(state: RolloutState, event: Event) -> RolloutState:
         expected=body.state,
         flag_failure="",
         drifted="",
+        drifted_by=(),
         settle_until=body.settle_until,
         last_change=body.at,
         settled_seq=event.seq,
@@ -331,7 +332,7 @@ def _unknown(state: RolloutState, event: Event) -> RolloutState:
 
 def _drifted(state: RolloutState, event: Event) -> RolloutState:
     body = _body(event, ev.FlagDrifted)
-    return replace(state, drifted=body.actual, rollback_settled=False)
+    return replace(state, drifted=body.actual, drifted_by=body.who, rollback_settled=False)
 
 
 def _reconciled(state: RolloutState, event: Event) -> RolloutState:

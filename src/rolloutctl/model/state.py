@@ -166,6 +166,8 @@ class RolloutState:
     """The event that settled it; names the change, where two may share an instant."""
     drifted: str = ""
     """What the flag server said when it was last found changed by somebody else; empty: it is as we set it."""
+    drifted_by: tuple[str, ...] = ()
+    """Who changed it and how, by the flag server's own log."""
     rollback_why: str = ""
     rollback_by: str = ""
     rollback_at: datetime | None = None

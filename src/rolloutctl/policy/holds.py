@@ -26,7 +26,8 @@ def automatic_hold(plan: Plan, state: RolloutState, facts: Facts) -> HoldReason 
     if breach is not None and plan.rollback.on_breach is OnBreach.HOLD:
         return ("breach", f"BREACH of {breach.criterion}; the plan holds on a breach, a person decides")
     if state.drifted and not _as_expected(state, facts):
-        return ("drift", f"somebody else changed the flag: it is {state.drifted}, it should be {state.expected}")
+        by = f" ({'; '.join(state.drifted_by)})" if state.drifted_by else ""
+        return ("drift", f"somebody else changed the flag{by}: it is {state.drifted}, it should be {state.expected}")
     if state.step is Step.SETTLING and facts.verification is not None and not facts.verification.seen:
         return ("unseen", f"the change is not seen by clients: {facts.verification.how}")
     if state.step is Step.SETTLING and facts.verification is None and kept[0] == "unseen":
