@@ -392,7 +392,7 @@ def stabilising() -> RolloutSnapshot:
         baked=timedelta(days=12),
         bake=timedelta(days=28),
         deadline_at=None,
-        next="review in 16d",
+        next="16d, then ask",
         advance=None,
         driver=Driver(Driving.ELSEWHERE, "build-7:220", ago(seconds=9)),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PROGRAM = "rolloutctl"
-ABOUT = "Rollout operations in a terminal: judged canaries, cohort steps, rehearsed rollbacks."
+ABOUT = "Rollout operations in a terminal: judged canaries, cohort steps, verified rollbacks."
 _HERE = "rolloutctl.cli.commands"
 
 
