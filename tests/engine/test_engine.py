@@ -238,3 +238,37 @@ async def test_a_flag_server_that_is_down_never_counts_as_rolled_back(start: Sta
     world.provider.down = False
     await until(engine, "rolled back", lambda s: s.state.status is Status.ROLLED_BACK, within_s=15)
     assert world.provider.cohort == OFF
+
+
+async def test_a_source_that_is_down_holds_and_the_bake_clock_stands_still(start: Start, world: TestWorld) -> None:
+    engine = await start(PLAN.replace('bake = "1s"', 'bake = "8s"'))
+    await until(engine, "read", lambda s: s.flag.read_at is not None)
+    await advance(engine)
+    await until(engine, "judged", lambda s: s.phase_verdict is not None and s.state.step is Step.BAKING)
+    world.source.down = True
+    held = await until(engine, "held", lambda s: s.state.held, within_s=15)
+    assert held.state.holds[0].code == "evidence"
+    baked = held.baked
+    await asyncio.sleep(1.5)
+    still = await until(engine, "still held", lambda s: s.state.held)
+    assert still.baked == baked
+    world.source.down = False
+    await until(engine, "over", lambda s: not s.state.held)
+
+
+@pytest.mark.parametrize("ending", [CommandKind.ABORT, CommandKind.ADVANCE])
+async def test_a_rollout_that_ended_with_people_on_the_canary_can_be_rolled_back(
+    start: Start, world: TestWorld, ending: CommandKind
+) -> None:
+    engine = await start(PLAN.split('[[phases]]\nname = "everyone"')[0])
+    await until(engine, "read", lambda s: s.flag.read_at is not None)
+    await advance(engine)
+    await until(engine, "ready", lambda s: s.state.step is Step.READY)
+    await engine.command(Command(ending, "checkout#1", why="enough", to="done"))
+    ended = await until(engine, "ended", lambda s: s.state.status.final)
+    assert ended.rollback is not None
+    assert world.provider.cohort == Cohort(percent=5)
+    reply = await engine.command(Command(CommandKind.ROLLBACK, "checkout#1", why="after all"))
+    assert reply.code is ExitCode.OK
+    await until(engine, "rolled back", lambda s: s.state.status is Status.ROLLED_BACK)
+    assert world.provider.cohort == OFF

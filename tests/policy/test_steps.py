@@ -191,15 +191,19 @@ def test_ready_is_journalled_before_the_rollout_is_done_although_the_request_wai
 
 
 @pytest.mark.parametrize("end", ["done", "aborted"])
-def test_a_final_status_answers_nothing_and_does_nothing(end):
+def test_a_final_status_answers_nothing_but_a_rollback(end):
     rollout = last_ready(a_plan(a_phase("all", 100)))
     rollout.ask(ev.AdvanceRequested(to="done") if end == "done" else ev.AbortRequested(why="enough"))
     rollout.run()
     assert rollout.state.status.final
     count = len(rollout.events)
-    for body in (ev.AdvanceRequested(to="done"), ev.HoldRequested(), ev.RollbackRequested(), ev.BackRequested(to="all")):
+    for body in (ev.AdvanceRequested(to="done"), ev.HoldRequested(), ev.BackRequested(to="all")):
         rollout.ask(body)
     rollout.read_flag()
     assert rollout.after(timedelta(hours=1)) == []
-    assert len(rollout.events) == count + 4
+    assert len(rollout.events) == count + 3
     assert rollout.server.serves == Cohort(percent=100)
+    rollout.ask(ev.RollbackRequested())
+    rollout.run()
+    assert rollout.state.status is Status.ROLLED_BACK
+    assert rollout.server.serves == OFF

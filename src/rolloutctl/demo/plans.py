@@ -113,7 +113,7 @@ def plan_document(service: Service, pace: Pace) -> dict[str, Any]:
         "rollback": {
             "to": "off",
             "on_breach": "ask",
-            "countdown": pace.span(60, at_least=15.0),
+            "countdown": pace.span(60, at_least=30.0),
             "watch_after": pace.span(180, at_least=10.0),
         },
         "criteria": _criteria(service, pace),

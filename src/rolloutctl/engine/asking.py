@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from rolloutctl.engine.commands import Command, CommandKind, Reply
@@ -11,13 +11,14 @@ from rolloutctl.engine.emergency import emergency_off
 from rolloutctl.engine.record import RolloutRecord
 from rolloutctl.engine.waiting import wait_a_while
 from rolloutctl.engine.world import World
-from rolloutctl.errors import ExitCode, InvalidInput, JournalUnreachable, RolloutctlError
+from rolloutctl.errors import ExitCode, InvalidInput, JournalUnreachable, Refused, RolloutctlError
 from rolloutctl.model import events as ev
 from rolloutctl.model.events import Action
 from rolloutctl.model.fold import MOST_POSTPONEMENTS
+from rolloutctl.model.state import Status
 from rolloutctl.policy.conditions import FINISH, next_phase
 from rolloutctl.policy.permission import refusal
-from rolloutctl.units import show_time
+from rolloutctl.units import show_clock
 
 if TYPE_CHECKING:
     from rolloutctl.engine.engine import EngineOptions
@@ -52,12 +53,14 @@ class Asker:
         options: EngineOptions,
         sync: Callable[[], Awaitable[bool]],
         find: Callable[[str], RolloutRecord | None],
+        all_records: Callable[[], Iterable[RolloutRecord]],
         take: Take,
     ) -> None:
         self._world = world
         self._options = options
         self._sync = sync
         self._find = find
+        self._all = all_records
         self._take = take
 
     async def ask(self, command: Command) -> Reply:
@@ -98,18 +101,25 @@ class Asker:
     async def _rollback(self, record: RolloutRecord, body: ev.Body, command: Command) -> Reply:
         """Takes the lease over at once; without a journal the flag is turned off all the same."""
         state = record.state
-        if state.status.final and state.status.value != "ROLLED_BACK":
-            return Reply(ExitCode.REFUSED, f"{state.id} is {state.status.words}; use `rolloutctl off` to turn the flag off.")
+        again = state.status is Status.ROLLED_BACK
+        other = self._others(record)
+        if other and state.status.final:
+            return Reply(ExitCode.REFUSED, f"{other} is active on {state.target} now; roll that one back.")
         try:
             event = await request(self._world, record, body)
-            if record.held is None and not state.status.final:
+            if record.held is None and not again:
                 await self._take(record, force=True)
         except JournalUnreachable as error:
             done = await emergency_off(self._world, state.target, command.why or "rollback while the journal cannot be written")
             return Reply(done.code, f"{done.sentence} The journal cannot be written ({error}); recorded in {done.record}.")
-        if state.status.final:
+        if again:
             return await self._off_again(record)
         return await self._answer(record, event.seq)
+
+    def _others(self, record: RolloutRecord) -> str:
+        """Another rollout that is active on the same flag; empty: none is."""
+        same = (other for other in self._all() if other.state.target == record.state.target and other is not record)
+        return next((other.id for other in same if not other.state.status.final), "")
 
     async def _off_again(self, record: RolloutRecord) -> Reply:
         """Rolling back can be pressed twice: what is off is looked at, and turned off again where it is not."""
@@ -126,7 +136,8 @@ class Asker:
         moved = record.state.countdown
         if moved is None:
             return Reply(ExitCode.FAILED, "the countdown ended before it could be postponed.", seq=event.seq)
-        return Reply(ExitCode.OK, f"rolls back at {show_time(moved.fires_at)} unless it is postponed or held", seq=event.seq)
+        left = show_clock((moved.fires_at - self._world.time.now()).total_seconds())
+        return Reply(ExitCode.OK, f"rolls back in {left} unless it is postponed again or held", seq=event.seq)
 
     async def _answer(self, record: RolloutRecord, seq: int) -> Reply:
         deadline = self._world.clock.monotonic() + ANSWER_WITHIN_S
@@ -178,7 +189,7 @@ def _body(record: RolloutRecord, command: Command) -> ev.Body:
 def _next(record: RolloutRecord) -> str:
     index = next_phase(record.state)
     if index is None:
-        raise InvalidInput(f"{record.id} is {record.state.status.words}; there is no next phase.")
+        raise Refused(f"{record.id} is {record.state.status.words}; there is no next phase.")
     return record.plan.phases[index].name if index < len(record.plan.phases) else FINISH
 
 

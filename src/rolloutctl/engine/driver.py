@@ -66,7 +66,7 @@ class Driver:
         state = self._rollout.state
         if state.status is Status.ROLLED_BACK and state.ended_at is not None:
             return state.open_intent is None and self._world.time.now() > state.ended_at + self._rollout.plan.rollback.watch_after
-        return state.status.final
+        return state.status.final and not any(request.kind is ev.Kind.ROLLBACK_REQUESTED for request in state.requests)
 
     async def _work(self) -> datetime | None:
         """Decide and act until policy waits; returns until when."""
@@ -203,8 +203,8 @@ class Driver:
                 return ev.PhaseBaking(phase=phase, attempt=attempt, stabilise=stabilise, started_at=at, how_verified=how)
             case do.MarkReady(phase):
                 return ev.PhaseReady(phase=phase, at=at)
-            case do.SetHold(by, code, reason):
-                return ev.HoldSet(by=by, code=code, reason=reason, at=at)
+            case do.SetHold(by, code, reason, since):
+                return ev.HoldSet(by=by, code=code, reason=reason, at=since or at)
             case do.ClearHold(by, reason):
                 return ev.HoldCleared(by=by, reason=reason, at=at)
             case do.StartCountdown(criterion, segment, reason, fires_at):

@@ -22,7 +22,7 @@ from rolloutctl.engine.snapshot import FleetSnapshot, PartHealth
 from rolloutctl.engine.waiting import wait_a_while
 from rolloutctl.engine.world import World
 from rolloutctl.errors import LeaseLost, RolloutctlError
-from rolloutctl.model.events import Event
+from rolloutctl.model.events import Event, Kind
 from rolloutctl.model.fold import fold
 from rolloutctl.model.outcome import Health
 from rolloutctl.model.state import RolloutState, Status
@@ -71,6 +71,8 @@ class Engine:
         self._named = set(options.named)
         self._broken: dict[str, str] = {}
         self._seq = 0
+        self._released_after = 0
+        """Newest `lease.released` that was seen."""
         self._dirty = asyncio.Event()
         self._synced = asyncio.Lock()
         self._taking = asyncio.Lock()
@@ -78,7 +80,7 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._journal_error = ""
         self.poller = Poller(world, lambda: tuple(self.records.values()), self.mark)
-        self._asker = Asker(world, options, self.sync, self.records.get, self.take)
+        self._asker = Asker(world, options, self.sync, self.records.get, self.records.values, self.take)
 
     async def start(self) -> None:
         """Read the journal, publish the first snapshot, start the loops. Raises JournalUnreachable or JournalCorrupt."""
@@ -156,8 +158,12 @@ class Engine:
             await asyncio.sleep(seconds)
 
     async def _follow(self) -> None:
+        before = self._seq
         if await self.sync():
             self.mark()
+        if self._released_after > before:
+            # Somebody has let go: whoever may drive takes over now, not at the next round.
+            await self._leases()
 
     async def sync(self) -> bool:
         """Fold whatever is new in the journal; tells whether there was anything."""
@@ -167,6 +173,7 @@ class Engine:
             if not events:
                 return False
             self._seq = events[-1].seq
+            self._released_after = max([self._released_after, *(e.seq for e in events if e.kind is Kind.LEASE_RELEASED)])
             for stream in dict.fromkeys(event.stream for event in events if event.stream.startswith("rollout/")):
                 await self._absorb(stream, [event for event in events if event.stream == stream])
             return True

@@ -46,10 +46,12 @@ def again(plan: Plan, run: PhaseRun, judgement: Judgement) -> Judgement:
 def _dated(plan: Plan, verdict: Verdict, known: Verdict | None, now: datetime) -> Verdict:
     if verdict.state not in _NOT_IN_THE_DATA or verdict.missing_since is not None:
         return verdict
-    same = known is not None and known.state in _NOT_IN_THE_DATA and known.missing_since is not None
-    since = known.missing_since if same and known is not None and known.missing_since is not None else now.timestamp()
+    # Evidence that is missing in another way is still missing: the grace does not begin anew.
+    missing = known is not None and known.state.missing_evidence
+    since = known.missing_since if missing and known is not None and known.missing_since is not None else now.timestamp()
     grace: timedelta = plan.judge.grace * plan.metrics.step
-    return replace(verdict, missing_since=since, since=since, grace_over=now.timestamp() - since >= grace.total_seconds())
+    over = now.timestamp() - since >= grace.total_seconds() or (missing and known is not None and known.grace_over)
+    return replace(verdict, missing_since=since, since=since, grace_over=over)
 
 
 async def journal_judgement(world: World, rollout: RolloutRecord, lease: Lease, judgement: Judgement) -> None:

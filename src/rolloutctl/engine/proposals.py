@@ -5,7 +5,7 @@ from __future__ import annotations
 from rolloutctl.engine.snapshot import Proposal
 from rolloutctl.model.cohort import Cohort
 from rolloutctl.model.events import Action
-from rolloutctl.model.state import RolloutState, Status
+from rolloutctl.model.state import RolloutState
 from rolloutctl.plan.model import Plan, RollbackTo
 from rolloutctl.policy.conditions import FINISH, Reason, conditions, next_phase
 from rolloutctl.policy.facts import Facts
@@ -55,8 +55,6 @@ def back(plan: Plan, state: RolloutState, facts: Facts, person: str) -> Proposal
 
 
 def rollback(plan: Plan, state: RolloutState, facts: Facts, person: str) -> Proposal | None:
-    if state.status in {Status.DONE, Status.ABORTED}:
-        return None
     why = refusal(facts.config, person, state.target.environment, Action.ROLLBACK)
     reasons = [Reason(ok=False, text=why)] if why else []
     if facts.flag_error:

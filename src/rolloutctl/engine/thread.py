@@ -138,4 +138,5 @@ class EngineThread:
     async def _farewell(self, engine: Engine, left: tuple[str, ...], leaving: Leaving, /) -> str:
         if leaving is Leaving.HAND_OVER:
             return await hand_over(engine.world, left, self._drive_command)
-        return f"{', '.join(left)}: UNATTENDED now. Drive with `rolloutctl drive`, or open the screen."
+        names = ", ".join(left)
+        return f"{names}: not driven from here any more; a screen or `rolloutctl drive` takes over, without one it is UNATTENDED."

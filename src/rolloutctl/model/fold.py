@@ -206,7 +206,10 @@ def _hold_set(state: RolloutState, event: Event) -> RolloutState:
         state = replace(state, drifted="", drifted_by=())
     countdown = None if body.by is HoldKind.PERSON or body.code == "recovered" else state.countdown
     state = _done(state, ev.Action.HOLD) if body.by is HoldKind.PERSON else state
-    return replace(state, holds=(*others, hold), held_since=state.held_since or body.at, countdown=countdown)
+    # A hold may begin before it was journalled (when evidence went missing), but not within one that is counted already.
+    counted = state.run.held_until if state.run is not None else None
+    began = max(body.at, counted) if counted is not None else body.at
+    return replace(state, holds=(*others, hold), held_since=state.held_since or began, countdown=countdown)
 
 
 def _hold_cleared(state: RolloutState, event: Event) -> RolloutState:
@@ -225,7 +228,7 @@ def _add_held(state: RolloutState, since: datetime, until: datetime) -> RolloutS
     run = state.run
     if run is None or until <= max(since, run.started_at):
         return state
-    return replace(state, run=replace(run, held=run.held + (until - max(since, run.started_at))))
+    return replace(state, run=replace(run, held=run.held + (until - max(since, run.started_at)), held_until=until))
 
 
 def _countdown(state: RolloutState, event: Event) -> RolloutState:

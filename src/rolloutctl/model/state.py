@@ -105,6 +105,8 @@ class PhaseRun:
     started_at: datetime
     held: timedelta = timedelta()
     """Closed holds since the start; an open one is not in it."""
+    held_until: datetime | None = None
+    """When the last of them closed."""
     breaches: tuple[BreachLatched, ...] = ()
     breach_seq: int = 0
     """Newest latched guardrail breach."""
@@ -193,8 +195,9 @@ class RolloutState:
         return next((hold for hold in self.holds if hold.by is by), None)
 
     def baked(self, now: datetime) -> timedelta:
-        """Bake time of the present attempt that counts: holds stand still."""
+        """Bake time of the present attempt that counts: the clock stands still in holds, and for good at a breach."""
         if self.run is None:
             return timedelta()
+        now = min([now, *(breach.at for breach in self.run.breaches if breach.role != "info")])
         open_hold = max(timedelta(), now - max(self.held_since, self.run.started_at)) if self.held_since else timedelta()
         return max(timedelta(), now - self.run.started_at - self.run.held - open_hold)

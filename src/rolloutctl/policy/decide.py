@@ -16,7 +16,7 @@ from rolloutctl.policy import decision as do
 from rolloutctl.policy.breach import latched, on_breach, worst_breach
 from rolloutctl.policy.conditions import FINISH, against, conditions, drift_of
 from rolloutctl.policy.facts import Facts
-from rolloutctl.policy.holds import automatic_hold
+from rolloutctl.policy.holds import automatic_hold, missing_since
 from rolloutctl.policy.requests import answer, hold_first, rollback_first
 from rolloutctl.policy.rollback import rolling_back, watch_after
 
@@ -32,7 +32,7 @@ def decide(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision:
     if state.status is Status.ROLLED_BACK:
         return watch_after(plan, state, facts)
     if state.status.final:
-        return do.Wait()
+        return rollback_first(state, facts) or do.Wait()
     return (
         rollback_first(state, facts)
         or on_breach(plan, state, facts)
@@ -125,7 +125,8 @@ def _hold(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:
     if wanted is None:
         return do.ClearHold(HoldKind.AUTOMATIC, f"over: {present.reason}") if present is not None else None
     if present is None or (present.code, present.reason) != wanted:
-        return do.SetHold(HoldKind.AUTOMATIC, *wanted)
+        since = missing_since(facts) if wanted[0] == "evidence" else None
+        return do.SetHold(HoldKind.AUTOMATIC, *wanted, since=since)
     return None
 
 

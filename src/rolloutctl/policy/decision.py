@@ -95,6 +95,8 @@ class SetHold:
     by: HoldKind
     code: str
     reason: str
+    since: datetime | None = None
+    """When the reason began; None: now. Bake time is not counted from then on."""
 
 
 @dataclass(frozen=True, slots=True)

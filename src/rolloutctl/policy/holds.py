@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from rolloutctl.model.events import HoldKind
 from rolloutctl.model.state import RolloutState, Step
-from rolloutctl.model.verdict import PhaseState
+from rolloutctl.model.verdict import PhaseState, PhaseVerdict
 from rolloutctl.plan.model import Advance, OnBreach, Plan
 from rolloutctl.policy.breach import worst_breach
 from rolloutctl.policy.facts import Facts
@@ -36,11 +38,28 @@ def automatic_hold(plan: Plan, state: RolloutState, facts: Facts) -> HoldReason 
         return None
     if facts.phase_verdict is None and kept[0] in {"evidence", "exposure"}:
         return kept
+    if (missing := _missing(facts)) is not None:
+        return ("evidence", missing.why)
     if facts.exposure_off:
         return ("exposure", facts.exposure_off)
     if facts.phase_verdict is not None and facts.phase_verdict.state is PhaseState.HOLD:
         return ("evidence", facts.phase_verdict.why)
     return _deadline(plan, state, facts) or _failure(plan, state)
+
+
+def _missing(facts: Facts) -> PhaseVerdict | None:
+    """A hold for missing evidence; it comes before exposure, which without evidence cannot be told either."""
+    verdict = facts.phase_verdict
+    if verdict is None or verdict.state is not PhaseState.HOLD or verdict.worst is None:
+        return None
+    return verdict if verdict.worst.state.missing_evidence else None
+
+
+def missing_since(facts: Facts) -> datetime | None:
+    """When the evidence that is missing now went missing, by the source's time."""
+    verdict = _missing(facts)
+    since = verdict.worst.missing_since if verdict is not None and verdict.worst is not None else None
+    return datetime.fromtimestamp(since, UTC) if since is not None else None
 
 
 def _as_expected(state: RolloutState, facts: Facts) -> bool:
