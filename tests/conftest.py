@@ -4,17 +4,24 @@ A test that asks for `prometheus_binary` or `unleash_server` is a service test a
 cannot be had it is skipped with the reason; with --require-services that is a failure.
 """
 
+import os
 import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from servers.places import work_folder
 from servers.postgres import find_postgres
 from servers.prometheus import find_prometheus
 from servers.unleash import UnleashServer, running_unleash
 from servers.unleash_install import UnleashUnavailableError, ensure_unleash
+
+# A slow machine is not a wrong program; and what CI says must not depend on the day. Everywhere else tests explore.
+settings.register_profile("explore", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "explore")
 
 SERVICE_FIXTURES = {"unleash_server": "unleash", "prometheus_binary": "prometheus"}
 """Fixture -> the group whose tests share a worker, so that each server is started once."""

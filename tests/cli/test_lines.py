@@ -7,21 +7,27 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
 
 from rolloutctl.__main__ import screen
 from rolloutctl.cli import app as cli_app
-from rolloutctl.cli import ending, out
+from rolloutctl.cli import ending, explaining, out, sentences
 from rolloutctl.cli.app import run
 from rolloutctl.cli.signals import Ended
 from rolloutctl.cli.table import COMMANDS
 from rolloutctl.cli.toplevel import answer_early, globals_first, help_text
-from rolloutctl.errors import ExitCode, NotYet
+from rolloutctl.errors import ExitCode, InvalidInput, NotYet
+from rolloutctl.model.cohort import Cohort, CohortState, Target
+from rolloutctl.model.state import RolloutState, Status
+from rolloutctl.plan.model import RollbackTo
+from rolloutctl.plan.read import read_plan
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,7 +96,7 @@ def test_global_options_are_valid_after_the_command():
         (["status", "--jsn"], "--json"),
         (["status", "a", "b"], "b"),
         (["advance"], "ROLLOUT"),
-        (["gate", "x", "y"], "--go"),
+        (["gate", "x", "y"], "--go or --no-go"),
         (["wait", "x", "--for", "never"], "never"),
         (["wait", "x", "--timeout", "soon"], "soon"),
         (["hold", "x"], "--why"),
@@ -221,6 +227,65 @@ def test_how_it_ends(capsys, tmp_path, monkeypatch):
     assert ending.code_of(BrokenPipeError()) == 141
     assert ending.code_of(OSError(28, "No space left on device", "somewhere")) == 1
     assert "no space left on device: somewhere" in capsys.readouterr().err
+
+
+def test_of_several_errors_each_is_seen_to_belong_to_them(capsys):
+    Path("rolloutctl.toml").write_text('[operator]\nnme = "ana"\n[journal]\nmod = "0600"\n')
+    code, _, error = said(capsys, "config", "validate")
+    first, *others = error.splitlines()
+    assert code == 2
+    assert first.startswith("rolloutctl: ")
+    assert others
+    assert all(line.startswith("  ") for line in others)
+
+
+def test_sentences_are_joined_with_one_full_stop():
+    assert sentences.clause("Judged in 2s.") == "Judged in 2s"
+    assert sentences.clause("and so on ...") == "and so on ..."
+    assert sentences.clauses(("Bakes 2m more (the clock stands still while held).", "root holds it: look.")) == (
+        "Bakes 2m more (the clock stands still while held); root holds it: look"
+    )
+
+
+@pytest.mark.parametrize(
+    ("to", "drifted", "first"),
+    [(RollbackTo.OFF, "", "off"), (RollbackTo.SNAPSHOT, "", "10 %"), (RollbackTo.OFF, "30 %", "30 %")],
+)
+def test_a_rolled_back_rollout_shows_what_it_was_rolled_back_to(to, drifted, first):
+    plan = read_plan((ROOT / "plans" / "canary.toml").read_text(), "canary.toml")
+    plan = plan.model_copy(update={"rollback": plan.rollback.model_copy(update={"to": to})})
+    state = RolloutState(
+        plan=plan.name,
+        attempt=1,
+        title="",
+        owner="",
+        target=Target(provider="p", key="k", environment="e", project="default", stickiness="userId"),
+        plan_digest="",
+        plan_blob="",
+        snapshot=CohortState(enabled=True, cohort=Cohort(percent=Fraction(10)), native="{}", token="1"),
+        source="s",
+        sealed_at=datetime(2026, 1, 5, tzinfo=UTC),
+        sealed_by="ana",
+        status=Status.ROLLED_BACK,
+        phase=0,
+        drifted=drifted,
+    )
+    name, count = plan.phases[0].name, len(plan.phases)
+    assert sentences.where(plan, state) == f"{first}, was {name} (1/{count})"
+    assert sentences.served(plan, state) == f"{first} when the rollout ended"
+    assert sentences.where(plan, replace(state, status=Status.DONE)) == f"ended in {name} (1/{count})"
+    assert sentences.where(plan, replace(state, status=Status.ACTIVE)) == f"{name} (1/{count}), {plan.cohort(0)}"
+
+
+@pytest.mark.parametrize("wanted", ["{}/voice", "{} · voice", "{}·voice"])
+def test_a_criterion_is_found_as_it_is_shown(wanted):
+    plan = read_plan((ROOT / "plans" / "canary.toml").read_text(), "canary.toml")
+    known = SimpleNamespace(plan=plan, id="canary#1")
+    criterion = plan.criteria[0]
+    assert explaining._criterion(known, wanted.format(criterion.id)) == (criterion, "voice")
+    assert explaining._criterion(known, criterion.id) == (criterion, "")
+    with pytest.raises(InvalidInput, match="no criterion"):
+        explaining._criterion(known, "nothing · voice")
 
 
 def test_the_unexpected_goes_to_a_log_without_secrets(capsys, tmp_path, monkeypatch):

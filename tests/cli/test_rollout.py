@@ -35,7 +35,7 @@ def test_there_to_everyone_and_done(bench: Bench):
     done = bench.run("advance", bench.name, "--to", "five", "--why", "first")
     assert done.code == 0, done.err
     assert "phase five is" in done.out
-    assert "UNATTENDED" in done.err
+    assert "rolloutctl drive" in done.err
     assert bench.percent() == 5
     with bench.running("drive") as drive:
         assert drive.line() == f"driving {bench.name}#1\n"
@@ -108,6 +108,40 @@ def test_hold_resume_back_note_abort(bench: Bench):
     assert bench.run("wait", bench.name, "--for", "ended").code == 0
     assert bench.run("wait", bench.name, "--for", "done").code == 1
     assert bench.run("watch", bench.name).code == 1
+    assert f"{bench.name}#1  ended in five (1/2)  ABORTED: superseded" in bench.run("status").out
+    assert "5 % when the rollout ended" in bench.run("status", bench.name).out
+    assert "5 %" not in bench.run("status").out
+
+
+def test_what_has_ended_can_be_rolled_back(bench: Bench):
+    entered(bench)
+    assert bench.run("abort", bench.name, "--why", "superseded").code == 0
+    assert bench.percent() == 5
+    done = bench.run("rollback", bench.name, "--why", "bad after all")
+    assert done.code == 0, done.err
+    assert bench.percent() is None
+    shown = bench.run("status")
+    assert f"{bench.name}#1  off, was five (1/2)  ROLLED BACK" in shown.out
+    assert "5 %" not in shown.out
+    assert "off when the rollout ended" in bench.run("status", bench.name).out
+
+
+def test_only_a_provider_that_answers_says_that_a_flag_is_missing(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    line = ("check", "--live", str(bench.write(plan=NO_GATE.replace('key = "{name}"', 'key = "{name}-absent"'))))
+    missing = bench.run(*line)
+    assert missing.code == 1
+    assert "RC601" in missing.out
+    monkeypatch.setenv("CLI_TEST_ADMIN", "user:not-the-token")
+    refused = bench.run(*line)
+    assert refused.code == 7
+    assert "the token is refused" in refused.err
+    monkeypatch.delenv("CLI_TEST_ADMIN")
+    unset = bench.run(*line)
+    assert unset.code == 2
+    assert "CLI_TEST_ADMIN" in unset.err
+    assert "is not set" in unset.err
+    for done in (refused, unset):
+        assert "RC601" not in done.out + done.err
 
 
 def test_drive_in_one_process_hold_and_rollback_in_another(bench: Bench):
@@ -155,6 +189,7 @@ def test_a_rollback_that_cannot_reach_the_flag_server_is_unknown_and_goes_on_lat
     rolled = bench.run("rollback", bench.name, config=bench.config(flags=NOWHERE))
     assert rolled.code == 4, rolled.err
     assert "ROLLBACK UNKNOWN" in rolled.err
+    assert ".." not in rolled.err
     assert bench.percent() == 5
     assert bench.run("watch", bench.name).code == 4
     with bench.running("drive") as drive:
@@ -179,6 +214,7 @@ def test_an_unreachable_source_never_advances(bench: Bench):
     explained = bench.run("explain", bench.name, "load", config=down)
     assert explained.code == 7
     assert "source is down" in explained.err
+    assert ".." not in explained.err
     live = bench.run("explain", bench.name, "load", "--json").json
     while live["verdict"]["evidence"]["canary"] is None:  # no cell has closed yet
         time.sleep(0.3)

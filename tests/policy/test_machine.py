@@ -373,8 +373,13 @@ class Machine(RuleBasedStateMachine):
                     latched = back = False
                 case ev.FlagIntent(purpose=Purpose.BACK):
                     back = True
+                case ev.FlagConflict() | ev.FlagRejected() | ev.FlagFailed() | ev.FlagNeedsApproval():
+                    back = False
+                case ev.FlagReconciled(found=ev.Reality.FOREIGN):
+                    back = False
                 case ev.BreachLatched(role="guardrail"):
-                    latched, back = True, False
+                    # A step back that is under way when the breach comes is still a step back.
+                    latched = True
                 case ev.PhaseReady():
                     assert not latched, f"READY in attempt {attempt} after a breach"
                 case ev.FlagIntent(purpose=Purpose.ADVANCE):

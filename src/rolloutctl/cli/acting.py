@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from rolloutctl.cli.options import Globals
-from rolloutctl.cli.out import put, put_json, say
+from rolloutctl.cli.out import complain, put, put_json, say
 from rolloutctl.cli.reading import Known, journal_of, load, settings_of, utc_now
-from rolloutctl.cli.sentences import condition, event_line, where, zone_of
+from rolloutctl.cli.sentences import clause, condition, event_line, where, zone_of
 from rolloutctl.cli.session import Session, session
 from rolloutctl.cli.shapes import live_shape
 from rolloutctl.cli.waits import first_look_s
@@ -82,7 +82,7 @@ def step(globals_: Globals, kind: CommandKind, rollout: str, *, to: str, why: st
     _check_phase(known, to)
     with session(_options(settings, known, kind)) as running:
         running.begin_telling(known.id)
-        if kind is CommandKind.ADVANCE and not known.driver:
+        if kind is CommandKind.ADVANCE and not known.driver and not known.state.status.final:
             _first_look(running, settings, known)
         before = _state(running, known)
         reply = running.send(Command(kind, known.id, why=why, to=to))
@@ -133,7 +133,8 @@ def _options(settings: Settings, known: Known, kind: CommandKind) -> Options:
     """
     alone = not known.driver
     drives = Drives.NAMED if alone and kind is CommandKind.ADVANCE else Drives.NONE
-    poll = alone and kind not in _REQUESTS_ONLY and not known.state.status.final
+    over = known.state.status.final and kind is not CommandKind.ROLLBACK
+    poll = alone and kind not in _REQUESTS_ONLY and not over
     return Options(settings, drives=drives, named=frozenset({known.id}) if drives is Drives.NAMED else frozenset(), poll=poll)
 
 
@@ -253,8 +254,8 @@ def _rolled_back(seen: RolloutSnapshot) -> Outcome | None:
         case Status.ROLLED_BACK:
             return Outcome(ExitCode.OK, f"{state.id} is ROLLED BACK: {state.ended_why}")
         case Status.ROLLBACK_UNKNOWN:
-            why = f"{state.ended_why}. Look at the flag server; then `rolloutctl checked {state.id} --why …`"
-            return Outcome(ExitCode.UNKNOWN, f"{state.id} is ROLLBACK UNKNOWN: {why}")
+            why = f"{state.id} is ROLLBACK UNKNOWN: {clause(state.ended_why)}."
+            return Outcome(ExitCode.UNKNOWN, f"{why} Look at the flag server; then `rolloutctl checked {state.id} --why …`")
         case _:
             return None
 
@@ -277,12 +278,12 @@ def _tell(running: Session, rollout: str, reply: Reply, outcome: Outcome | None,
         )
         return code
     if not accepted:
-        say(f"rolloutctl: {sentence}")
+        complain(sentence)
         for reason in reply.reasons[1:] if reply.reasons and reply.reasons[0] in sentence else reply.reasons:
             say(f"  {reason}")
         return code
     if code is not ExitCode.OK:
-        say(f"rolloutctl: {sentence}")
+        complain(sentence)
     else:
         put(sentence)
     if seen is not None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from rolloutctl.cli.files import read_bytes
 from rolloutctl.cli.options import Globals
-from rolloutctl.cli.out import put, put_json, say
+from rolloutctl.cli.out import complain, put, put_json, say
 from rolloutctl.cli.reading import settings_of
 from rolloutctl.cli.toplevel import version_text
 from rolloutctl.cli.worlds import in_world
@@ -24,7 +24,7 @@ from rolloutctl.errors import ExitCode, InvalidInput, PlanInvalid
 from rolloutctl.plan.findings import Finding, Severity, with_lines
 from rolloutctl.plan.lint import lint
 from rolloutctl.plan.model import Plan
-from rolloutctl.plan.read import read_plan_file
+from rolloutctl.plan.read import PlanFile, read_plan_file
 from rolloutctl.plan.sarif import to_sarif
 from rolloutctl.toml_words import dotted
 
@@ -41,8 +41,11 @@ class Unreadable:
 
 
 async def read_and_lint(world: World, content: bytes, file: str, *, live: bool) -> Checked:
-    """Raises PlanInvalid; with `live` also SourceUnreachable and ProviderUnreachable."""
-    read = read_plan_file(content, file)
+    """Raises PlanInvalid; with `live` also SourceUnreachable, ProviderUnreachable and InvalidInput (a secret)."""
+    return await _lint(world, read_plan_file(content, file), live=live)
+
+
+async def _lint(world: World, read: PlanFile, *, live: bool) -> Checked:
     facts = await gather(world, read.plan, live=live)
     return Checked(read.plan, with_lines(lint(read.plan, facts), read.document))
 
@@ -65,7 +68,7 @@ def check(globals_: Globals, files: Sequence[Path], *, live: bool, strict: bool,
     for result in results.values():
         if isinstance(result, Unreadable) and not as_json:
             for problem in result.problems:
-                say(f"rolloutctl: {problem}")
+                complain(str(problem))
     if any(isinstance(result, Unreadable) for result in results.values()):
         return ExitCode.INVALID
     counted = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
@@ -74,11 +77,12 @@ def check(globals_: Globals, files: Sequence[Path], *, live: bool, strict: bool,
 
 async def _one(world: World, file: Path, *, live: bool) -> Checked | Unreadable:
     try:
-        return await read_and_lint(world, read_bytes(file), str(file), live=live)
+        read = read_plan_file(read_bytes(file), str(file))
     except PlanInvalid as error:
         return Unreadable(error.problems)
     except InvalidInput as error:
         return Unreadable((error,))
+    return await _lint(world, read, live=live)
 
 
 def show_findings(file: str, findings: Sequence[Finding], *, to_stdout: bool = False) -> None:

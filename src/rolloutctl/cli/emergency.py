@@ -11,7 +11,7 @@ from pathlib import Path
 from rolloutctl.cli import signals
 from rolloutctl.cli.files import read_bytes
 from rolloutctl.cli.options import Globals
-from rolloutctl.cli.out import put, put_json, say
+from rolloutctl.cli.out import complain, put, put_json, say
 from rolloutctl.cli.reading import settings_of
 from rolloutctl.cli.worlds import in_world
 from rolloutctl.engine.emergency import Emergency, emergency_off
@@ -71,7 +71,7 @@ def _off(globals_: Globals, settings: Settings, target: Target, why: str, *, as_
         elif done.code is ExitCode.OK:
             put(done.sentence)
         else:
-            say(f"rolloutctl: {done.sentence}")
+            complain(done.sentence)
         if done.record and not as_json:
             say(f"Recorded in {done.record}; the next journal that is written to takes it in.")
     return done.code

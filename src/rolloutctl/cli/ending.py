@@ -13,7 +13,7 @@ from pathlib import Path
 
 from typer.exceptions import Abort, TyperException
 
-from rolloutctl.cli.out import say
+from rolloutctl.cli.out import complain
 from rolloutctl.cli.signals import Ended
 from rolloutctl.errors import ExitCode, RolloutctlError
 
@@ -21,10 +21,10 @@ from rolloutctl.errors import ExitCode, RolloutctlError
 def code_of(error: BaseException) -> int:
     match error:
         case RolloutctlError():
-            say(f"rolloutctl: {error}")
+            complain(str(error))
             return error.exit_code
         case Ended():
-            say(f"rolloutctl: ended by {error.name}; what was begun is journalled.")
+            complain(f"ended by {error.name}; what was begun is journalled.")
             return 128 + error.number
         case KeyboardInterrupt() | Abort():
             return 130
@@ -35,10 +35,10 @@ def code_of(error: BaseException) -> int:
             return ExitCode.INVALID
         case OSError() if error.errno in {errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT}:
             where = f": {error.filename}" if error.filename else ""
-            say(f"rolloutctl: {(error.strerror or 'unknown trouble').lower()}{where}.")
+            complain(f"{(error.strerror or 'unknown trouble').lower()}{where}.")
             return ExitCode.FAILED
         case _:
-            say(f"rolloutctl: something went wrong that should not ({type(error).__name__}). {_written(error)}")
+            complain(f"something went wrong that should not ({type(error).__name__}). {_written(error)}")
             return ExitCode.FAILED
 
 
@@ -47,7 +47,7 @@ def _show_usage(error: TyperException) -> None:
     if show is not None:
         show()
     else:
-        say(f"rolloutctl: {error}")
+        complain(str(error))
 
 
 def _written(error: BaseException) -> str:

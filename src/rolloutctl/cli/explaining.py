@@ -6,6 +6,7 @@ JSON: {"rollout", "phase", "from": "source" | "journal" | "plan", "said", "verdi
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -15,7 +16,7 @@ from rolloutctl.cli.live import is_judged, looked
 from rolloutctl.cli.options import Globals
 from rolloutctl.cli.out import put, put_json, say
 from rolloutctl.cli.reading import Known, journal_of, load, settings_of, stream_of
-from rolloutctl.cli.sentences import stamp, where, zone_of
+from rolloutctl.cli.sentences import clause, stamp, where, zone_of
 from rolloutctl.cli.session import session
 from rolloutctl.cli.shapes import verdict_shape
 from rolloutctl.cli.waits import first_look_s
@@ -62,7 +63,9 @@ def explain(globals_: Globals, rollout: str, wanted: str, *, as_json: bool) -> E
 
 
 def _criterion(known: Known, wanted: str) -> tuple[RatioCriterion | ValueCriterion, str]:
-    name, _, segment = wanted.partition("/")
+    """`errors/voice`, or `errors · voice` as it is shown."""
+    parts = [part.strip() for part in re.split("[/·]", wanted, maxsplit=1)]
+    name, segment = parts[0], "".join(parts[1:])
     found = next((criterion for criterion in known.plan.criteria if criterion.id == name), None)
     if found is not None:
         return found, segment
@@ -91,7 +94,7 @@ def _verdict(
     if found is None and verdicts and all(each.state is not State.SOURCE_DOWN for each in verdicts):
         shown = sorted({each.key for each in verdicts})
         raise InvalidInput(f"{known.id} judges no {criterion}/{segment} now.", remedy=f"It judges: {', '.join(shown)}.")
-    why = f": {found.why}" if found is not None else ""
+    why = f": {clause(found.why)}" if found is not None else ""
     return found, "journal" if history else "plan", f"The source is down{why}. What follows is what the journal has."
 
 

@@ -15,7 +15,7 @@ from rolloutctl.cli.commands.look import Goal
 from rolloutctl.cli.options import Globals
 from rolloutctl.cli.out import put, put_json, say
 from rolloutctl.cli.reading import Known, journal_of, load, settings_of, stream_of, utc_now
-from rolloutctl.cli.sentences import condition, event_line, stamp, where, zone_of
+from rolloutctl.cli.sentences import clause, condition, event_line, stamp, where, zone_of
 from rolloutctl.cli.shapes import driving_of, event_shape, known_shape
 from rolloutctl.engine.settings import Settings
 from rolloutctl.engine.snapshot import Driving
@@ -49,7 +49,7 @@ def wait_for(globals_: Globals, rollout: str, goal: Goal, timeout: str, *, as_js
     try:
         within = parse_duration(timeout)
     except ValueError as error:
-        raise InvalidInput(f"--timeout: {error}.") from None
+        raise InvalidInput(f"--timeout: {clause(str(error))}.") from None
     code, why, known = ExitCode.NOT_YET, f"not {goal} within {show_duration(within)}", None
     for _, known in _changes(settings_of(globals_), rollout, within):
         judged = reached(goal, known.state)

@@ -45,6 +45,11 @@ def say(text: str) -> None:
     _write(sys.stderr, clean(text))
 
 
+def complain(text: str) -> None:
+    """What went wrong, for the person at the terminal; further lines are indented, so that they are seen to belong to it."""
+    say("rolloutctl: " + text.replace("\n", "\n  "))
+
+
 def paint(text: str, ink: str) -> str:
     """`ink`: red, green, yellow, dim or bold; cleans the text."""
     return f"\x1b[{_INKS[ink]}m{clean(text)}\x1b[0m" if _coloured() else clean(text)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from rolloutctl.model import events as ev
 from rolloutctl.model.events import Event, HoldKind
 from rolloutctl.model.state import RolloutState, Status, Step
-from rolloutctl.plan.model import Plan
+from rolloutctl.plan.model import Plan, RollbackTo
 from rolloutctl.units import show_age, show_duration
 
 
@@ -59,9 +60,9 @@ def sentence(event: Event) -> str:  # noqa: C901, PLR0912 - a closed set, one ar
         case ev.RolloutSealed():
             return f"sealed by {who}: {body.title}, {body.target}, plan {body.plan_digest[:12]}, flag was {body.snapshot}"
         case ev.PhaseWaiting():
-            return _because(f"phase {body.phase}: WAITING", "; ".join(body.missing))
+            return _because(f"phase {body.phase}: WAITING", clauses(body.missing))
         case ev.PhaseBaking():
-            return _because(f"phase {body.phase}: BAKING, attempt {body.attempt}", body.how_verified)
+            return _because(f"phase {body.phase}: BAKING", body.how_verified)
         case ev.PhaseReady():
             return f"phase {body.phase}: READY"
         case ev.VerdictChanged():
@@ -71,7 +72,7 @@ def sentence(event: Event) -> str:  # noqa: C901, PLR0912 - a closed set, one ar
             return _because(f"BREACH of {body.shown} in phase {body.phase}", body.why)
         case ev.DecisionMade():
             into = f" → {body.phase}" if body.phase else ""
-            return _because(f"{body.action}{into} {'accepted' if body.accepted else 'refused'}", "; ".join(body.reasons))
+            return _because(f"{body.action}{into} {'accepted' if body.accepted else 'refused'}", clauses(body.reasons))
         case ev.HoldSet():
             return _because(f"held by {who if body.by is HoldKind.PERSON else 'policy'}", body.reason)
         case ev.HoldCleared():
@@ -103,7 +104,18 @@ def sentence(event: Event) -> str:  # noqa: C901, PLR0912 - a closed set, one ar
 
 
 def _because(what: str, why: str) -> str:
-    return f"{what}: {why}" if why else what
+    return f"{what}: {clause(why)}" if why else what
+
+
+def clause(sentence: str) -> str:
+    """Without its full stop, to go on after it or to add one."""
+    text = sentence.rstrip()
+    return text if text.endswith("..") else text.removesuffix(".")
+
+
+def clauses(sentences: Sequence[str]) -> str:
+    """Several sentences as one."""
+    return "; ".join(map(clause, sentences))
 
 
 def _words(state: str) -> str:
@@ -115,10 +127,31 @@ def _criterion(criterion: str, segment: str) -> str:
 
 
 def where(plan: Plan, state: RolloutState) -> str:
-    """`5/6 five 5 %  BAKING 12m of 2h`, without a clock: `five (2/4)`."""
-    if state.phase < 0:
-        return f"before {plan.phases[0].name} (0/{len(plan.phases)})"
-    return f"{plan.phases[state.phase].name} ({state.phase + 1}/{len(plan.phases)}), {plan.cohort(state.phase)}"
+    """`five (2/4), 5 %`; of one that has ended what it left behind, not the cohort of its last phase: `off, was five (2/4)`."""
+    reached = (
+        f"{plan.phases[state.phase].name} ({state.phase + 1}/{len(plan.phases)})"
+        if state.phase >= 0
+        else f"before {plan.phases[0].name} (0/{len(plan.phases)})"
+    )
+    match state.status:
+        case Status.ROLLED_BACK:
+            return f"{state.drifted or _rolled_back_to(plan, state)}, was {reached}"
+        case Status.DONE | Status.ABORTED:
+            return f"ended in {reached}" if state.phase >= 0 else f"ended {reached}"
+        case _:
+            return f"{reached}, {plan.cohort(state.phase)}" if state.phase >= 0 else reached
+
+
+def served(plan: Plan, state: RolloutState) -> str:
+    """What the flag says as far as the journal knows; nobody looks at it once a rollout has ended, so that is said."""
+    if not state.status.final:
+        return str(state.drifted or state.expected or "unknown")
+    back = _rolled_back_to(plan, state) if state.status is Status.ROLLED_BACK else ""
+    return f"{state.drifted or back or state.expected or 'unknown'} when the rollout ended"
+
+
+def _rolled_back_to(plan: Plan, state: RolloutState) -> str:
+    return str(state.snapshot) if plan.rollback.to is RollbackTo.SNAPSHOT else "off"
 
 
 def condition(plan: Plan, state: RolloutState, now: datetime) -> str:

@@ -13,7 +13,7 @@ from threading import Event as Signal
 from typing import TypeVar
 
 from rolloutctl.cli import signals
-from rolloutctl.cli.out import say
+from rolloutctl.cli.out import complain, say
 from rolloutctl.engine.commands import Command, Reply
 from rolloutctl.engine.handle import Leaving
 from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
@@ -93,7 +93,7 @@ def _leave(thread: EngineThread) -> None:
         thread.hurry()
         with_time = leaving.exception(_STOP_S)
         if with_time is not None:
-            say(f"rolloutctl: {with_time}")
+            complain(str(with_time))
         raise
     except FutureTimeoutError:
         raise JournalUnreachable(

@@ -184,7 +184,7 @@ def _phase(plan: Plan, state: RolloutState, now: datetime) -> Shape | None:
         "name": phase.name,
         "index": state.phase,
         "count": len(plan.phases),
-        "attempt": run.attempt if run is not None else None,
+        "attempt": run.of_phase if run is not None else None,
         "cohort": cohort_shape(plan.cohort(state.phase)),
         "started_at": run.started_at if run is not None else None,
         "bake_s": phase.bake,

@@ -11,7 +11,7 @@ from datetime import datetime
 from rolloutctl.cli.options import Globals
 from rolloutctl.cli.out import clean, paint, put, put_json, put_painted, say
 from rolloutctl.cli.reading import Known, journal_of, load, load_all, settings_of, utc_now
-from rolloutctl.cli.sentences import condition, criteria_counts, where
+from rolloutctl.cli.sentences import clauses, condition, criteria_counts, served, where
 from rolloutctl.cli.shapes import driving_of, known_shape
 from rolloutctl.engine.settings import journal_path
 from rolloutctl.engine.snapshot import Driving
@@ -76,9 +76,9 @@ def _one(known: Known, now: datetime) -> None:
     lines = {
         "phase": where(known.plan, state),
         "state": condition(known.plan, state, now),
-        "flag": f"{state.target}: {state.drifted or state.expected or 'unknown'}",
+        "flag": f"{state.target}: {served(known.plan, state)}",
         "criteria": ", ".join(f"{key} {verdict.replace('_', ' ')}" for key, verdict in state.verdicts.items()),
-        "waits for": "; ".join(state.waiting_for),
+        "waits for": clauses(state.waiting_for),
         "driver": driver_words(known, now) or "not needed any more",
         "owner": state.owner,
         "sealed": f"{state.plan_digest[:12]} by {state.sealed_by}",

@@ -18,7 +18,7 @@ _COUNTERS = frozenset({"requests", "bad", "total"})
 
 
 async def gather(world: World, plan: Plan, *, live: bool) -> Facts:
-    """Raises SourceUnreachable or ProviderUnreachable when `live` facts cannot be had."""
+    """Raises SourceUnreachable, ProviderUnreachable or InvalidInput (a secret) when `live` facts cannot be had."""
     config = world.config
     provider = world.providers.get(plan.flag.provider)
     return Facts(
@@ -48,9 +48,13 @@ async def _live(world: World, plan: Plan) -> LiveFacts:
 
 
 async def _flag(world: World, plan: Plan) -> FlagFact:
+    """Raises InvalidInput, such as for a token that cannot be read: only a provider that answers may say what it lacks."""
+    provider = world.provider(plan.flag.provider)
     try:
-        state = await world.provider(plan.flag.provider).read(target_of(world, plan))
+        state = await provider.read(target_of(world, plan))
     except InvalidInput:
+        if not (await provider.probe()).ok:
+            raise
         return FlagFact(exists=False)
     return FlagFact(exists=True, enabled=state.enabled, foreign=state.why_foreign)
 

@@ -101,8 +101,14 @@ def _baking(state: RolloutState, event: Event) -> RolloutState:
         held_since=body.started_at if kept else None,
         step=Step.BAKING,
         status=Status.STABILISING if body.stabilise else Status.ACTIVE,
-        run=PhaseRun(index=state.phase, attempt=body.attempt, started_at=body.started_at),
+        run=PhaseRun(
+            index=state.phase,
+            attempt=body.attempt,
+            started_at=body.started_at,
+            of_phase=state.attempts_of.count(state.phase) + 1,
+        ),
         attempts=body.attempt,
+        attempts_of=(*state.attempts_of, state.phase),
         verdicts={},
         settle_until=None,
     )

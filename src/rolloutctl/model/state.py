@@ -101,8 +101,10 @@ class PhaseRun:
 
     index: int
     attempt: int
-    """Counts over the rollout: retrying a phase is visible."""
+    """Counts over the rollout: names this attempt."""
     started_at: datetime
+    of_phase: int = 1
+    """Which attempt of this phase it is: retrying a phase is visible."""
     held: timedelta = timedelta()
     """Closed holds since the start; an open one is not in it."""
     held_until: datetime | None = None
@@ -140,6 +142,8 @@ class RolloutState:
     run: PhaseRun | None = None
     attempts: int = 0
     """Phase attempts so far."""
+    attempts_of: tuple[int, ...] = ()
+    """Index of the phase of every attempt so far."""
     settle_until: datetime | None = None
     holds: tuple[Hold, ...] = ()
     held_since: datetime | None = None

@@ -51,9 +51,11 @@ def conditions(plan: Plan, state: RolloutState, facts: Facts, asking: str) -> tu
         reasons.append(Reason(ok=False, code="role", text=why))
     reasons += _progress(plan, state, facts)
     if (person := state.hold_by(HoldKind.PERSON)) is not None:
-        reasons.append(Reason(ok=False, code="hold", text=f"{person.actor} holds it: {person.reason or 'no reason given'}."))
+        reasons.append(
+            Reason(ok=False, code="hold", text=f"{person.actor} holds it: {person.reason.rstrip('.') or 'no reason given'}.")
+        )
     if (automatic := state.hold_by(HoldKind.AUTOMATIC)) is not None and automatic.code not in {"evidence", "flag"}:
-        reasons.append(Reason(ok=False, code="held", text=f"Held: {automatic.reason}."))
+        reasons.append(Reason(ok=False, code="held", text=f"Held: {automatic.reason.rstrip('.')}."))
     if index < len(plan.phases):
         reasons += _signatures(plan, state, index, asking)
         reasons += _freeze(plan, facts)

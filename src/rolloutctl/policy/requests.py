@@ -108,9 +108,9 @@ def _resume(state: RolloutState) -> tuple[str, ...]:
         case "deadline":
             return ()
         case "breach" | "recovered":
-            return (f"a breach stays in its attempt: step back, roll back or abort. Held: {automatic.reason}.",)
+            return (f"a breach stays in its attempt: step back, roll back or abort. Held: {automatic.reason.rstrip('.')}.",)
         case _:
-            return (f"no person holds it; it goes on when the reason ends: {automatic.reason}.",)
+            return (f"no person holds it; it goes on when the reason ends: {automatic.reason.rstrip('.')}.",)
 
 
 def _unchecked(checks: tuple[str, ...], body: ev.GateSigned) -> str:

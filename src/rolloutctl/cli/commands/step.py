@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rolloutctl.cli.options import Json, Rollout, Wait, Why, globals_of
+from rolloutctl.errors import InvalidInput
 
 Reason = Annotated[str, typer.Option("--why", help="The reason; it is journalled.", metavar="TEXT", show_default=False)]
 
@@ -93,7 +94,7 @@ def gate(
     ctx: typer.Context,
     rollout: Rollout,
     gate: Annotated[str, typer.Argument(help="Id of the gate.", metavar="GATE", show_default=False)],
-    go: Annotated[bool, typer.Option("--go/--no-go", help="What is decided.", show_default=False)],
+    go: Annotated[bool | None, typer.Option("--go/--no-go", help="What is decided; one of the two.", show_default=False)] = None,
     check: Annotated[
         list[str] | None, typer.Option(help="A check that is true, word for word or by its number from 1.", metavar="CHECK")
     ] = None,
@@ -105,6 +106,8 @@ def gate(
 
     Example: rolloutctl gate checkout-ranker-v7 compliance --go --all-checks
     """
+    if go is None:
+        raise InvalidInput(f"what is decided about gate {gate} is missing.", remedy="Say --go or --no-go.")
     from rolloutctl.cli.acting import sign
 
     return sign(globals_of(ctx), rollout, gate, go=go, checks=tuple(check or ()), all_checks=all_checks, why=why, as_json=json)
