@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from rolloutctl.config import Theme
-from rolloutctl.engine.commands import Reply
+from rolloutctl.engine.commands import CommandKind, Reply
 from rolloutctl.engine.snapshot import RolloutSnapshot
 from rolloutctl.errors import ExitCode
 from rolloutctl.model.state import Status
-from rolloutctl.model.verdict import State
+from rolloutctl.model.verdict import PhaseState, PhaseVerdict, State
 from rolloutctl.tui.draw import (
     criteria,
     explain,
@@ -51,14 +51,16 @@ WHEN = When(worlds.NOW, ZoneInfo(worlds.ZONE))
 
 
 def _fleet(cells: int) -> list[Line]:
-    columns = fleet.columns(cells)
-    rows = [fleet.row(one, columns, WHEN) for one in (*worlds.five().rollouts, worlds.unattended(), worlds.rolled_back())]
+    every = (*worlds.five().rollouts, worlds.unattended(), worlds.rolled_back())
+    columns = fleet.columns(cells, every)
+    rows = [fleet.row(one, columns, WHEN) for one in every]
     titles = "".join(f"{column.title:<{column.width + 2}}" for column in columns)
     return [line(titles), *(_padded(row, columns) for row in rows)]
 
 
 def _criteria(cells: int) -> list[Line]:
-    columns, one = criteria.columns(cells), worlds.breach()
+    one = worlds.breach()
+    columns = criteria.columns(cells, one)
     return [_padded(criteria.row(one, verdict, columns, WHEN), columns) for verdict in one.verdicts]
 
 
@@ -108,7 +110,9 @@ PAGES: dict[str, Callable[[], Sequence[Line]]] = {
     "explain-100": _explained,
     "event-76": lambda: journal.opened(replace(worlds.journal()[9], prev="0" * 64, hash="f" * 64), WHEN, 76),
     "go-no-go-70": lambda: proposal.whole(worlds.proposal_advance(allowed=False), 70),
-    "reply-70": lambda: proposal.answer(Reply(ExitCode.REFUSED, "The lease is held by ops-2.", ("it was renewed 4s ago",)), 70),
+    "reply-70": lambda: proposal.answer(
+        Reply(ExitCode.REFUSED, "The lease is held by ops-2.", ("it was renewed 4s ago",)), CommandKind.BACK, 70
+    ),
     "progress-70": lambda: proposal.rollback_progress(worlds.rolling_back(unknown="no answer"), WHEN, 70),
     "log-76": lambda: keys.command_log(worlds.commands(), WHEN, 76),
 }
@@ -234,6 +238,78 @@ def test_every_state_has_its_glyph_and_its_own_word() -> None:
     for status in Status:
         one = worlds.rollout()
         assert marks.of_rollout(replace(one, state=replace(one.state, status=status))).word
+
+
+def test_a_latched_breach_stays_a_breach_when_the_source_goes_down() -> None:
+    one = worlds.breach_out_of_sight()
+    assert fleet.tally(one) == (0, 0, 4, 1)
+    for cells, words in ((116, "✖ BREACH ? SOURCE DOWN"), (76, "✖ BREACH ?")):
+        columns = criteria.columns(cells, one)
+        rows = [_padded(criteria.row(one, verdict, columns, WHEN), columns) for verdict in one.verdicts]
+        assert words in plain(rows[0])
+        assert "BREACH" not in page(rows[1:])
+    assert "It was in breach at 14:10:30 CET" in page(why.why(one, one.verdicts[0], WHEN, 100))
+
+
+def test_a_latched_breach_without_a_verdict_is_counted() -> None:
+    one = worlds.breach_out_of_sight()
+    assert fleet.tally(replace(one, verdicts=one.verdicts[1:])) == (0, 0, 4, 1)
+
+
+def test_a_title_gives_way_to_its_segment() -> None:
+    one = worlds.rollout()
+    shown = [
+        plain(criteria.row(one, replace(worlds.verdict_voice(), segment=segment), criteria.columns(60, one), WHEN).cells[0])
+        for segment in ("voice", "web", "x" * 40)
+    ]
+    assert shown[0].endswith("… · voice")
+    assert shown[1].endswith(" · web")
+    assert shown[2].startswith("Check… · x")
+    assert len({cell_len(text) <= criteria.columns(60, one)[0].width for text in shown}) == 1
+
+
+def test_names_then_phases_get_the_room_that_is_left() -> None:
+    entering = worlds.rollout(at=worlds.state(worlds.plan(), phase=-1, entering=1))
+    columns = {column.key: column for column in fleet.columns(76, [entering])}
+    row = plain(tuple(part for cell in fleet.row(entering, tuple(columns.values()), WHEN).cells for part in cell))
+    assert "checkout-ranker-v7#1" in row
+    assert "→2/5 internal" in row
+    assert columns["next"].width >= len("rolls back in 42s")
+    assert sum(column.width + 2 for column in columns.values()) <= 76
+
+
+@pytest.mark.parametrize(("to", "shown"), [("off", "off"), ("snapshot", "30 %")])
+def test_a_rolled_back_rollout_serves_what_the_rollback_left(to: str, shown: str) -> None:
+    one = worlds.rolled_back()
+    of = worlds.plan(rollback={"to": to})
+    one = replace(one, plan=of, state=replace(one.state, snapshot=worlds.served(30)))
+    columns = fleet.columns(116, [one])
+    row = fleet.row(one, columns, WHEN)
+    assert plain(row.cells[[column.key for column in columns].index("cohort")]) == shown
+    facts = page(rollout.facts(one, WHEN, 118))
+    assert "exposure" not in facts
+    assert "flag off, read 1s ago" in facts
+    assert "✔" not in facts
+
+
+def test_a_headline_uses_a_second_line_before_it_is_cut() -> None:
+    long = " ".join(f"word{number}" for number in range(25))
+    one = worlds.rollout(phase_verdict=PhaseVerdict(PhaseState.PENDING, long))
+    drawn = rollout.state_lines(one, WHEN, 120)
+    assert len(drawn) == 2
+    assert "…" not in page(drawn)
+    assert "word24" in plain(drawn[1])
+    cut = rollout.state_lines(replace(one, phase_verdict=PhaseVerdict(PhaseState.PENDING, long * 3)), WHEN, 120)
+    assert len(cut) == 2
+    assert plain(cut[1]).endswith("…")
+    assert all(width(each) <= 120 for each in (*drawn, *cut))
+
+
+def test_an_accepted_request_is_asked_not_done() -> None:
+    said = page(proposal.answer(Reply(ExitCode.OK, "rollback accepted"), CommandKind.ROLLBACK, 70))
+    assert said == "• asked  rollback accepted"
+    assert page(proposal.answer(Reply(ExitCode.OK, "held"), CommandKind.HOLD, 70)) == "✔ done  held"
+    assert marks.of_reply(CommandKind.ROLLBACK, ExitCode.UNKNOWN) == marks.of_code(ExitCode.UNKNOWN)
 
 
 def test_the_countdown_runs_by_now_and_says_when_it_is_due() -> None:

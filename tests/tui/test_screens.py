@@ -12,12 +12,13 @@ from textual.widgets import DataTable
 
 from rolloutctl.config import OperatorRole
 from rolloutctl.engine.snapshot import FlagReading
-from rolloutctl.model.verdict import State
-from rolloutctl.tui.widgets.field import Field
+from rolloutctl.model.verdict import PhaseState, PhaseVerdict, State
+from rolloutctl.tui import shell
+from rolloutctl.tui.widgets.field import Filter
 from rolloutctl.tui.widgets.table import Table
 
 from . import worlds
-from .showing import NARROW, WIDE, shown
+from .showing import NARROW, WIDE, Shown, shown
 
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["120x36", "80x24"])
 
@@ -55,7 +56,7 @@ async def test_filter_counts_and_esc_shows_all_again(size: tuple[int, int]) -> N
         assert seen.app.target() == "pricing-cache#1"
         await seen.press("enter", "escape")
         assert "rollouts 5" in seen.text
-        assert seen.app.screen.query_one("#filter", Field).value == ""
+        assert seen.app.screen.query_one(Filter).value == ""
 
 
 async def test_the_cursor_stays_on_its_rollout_when_rows_change_places() -> None:
@@ -346,6 +347,79 @@ async def test_a_dimmed_key_names_its_own_reason() -> None:
         assert "no countdown is running" in seen.said
         await seen.press("U")
         assert "it is not held" in seen.said
+
+
+async def _resize(seen: Shown, width: int, height: int) -> None:
+    await seen.pilot.resize_terminal(width, height)
+    await seen.settle()
+
+
+async def test_a_filter_opens_by_its_key_only_whatever_the_size_was_in_between() -> None:
+    async with shown(worlds.FakeHandle(worlds.five()), size=NARROW) as seen:
+        await seen.press("enter")
+        await _resize(seen, 58, 15)
+        await _resize(seen, *NARROW)
+        await seen.press("escape", "j", "A")
+        assert seen.name == "GoNoGo"
+        assert seen.app.screen_stack[0].query_one(Filter).value == ""
+        assert not seen.app.screen_stack[0].query_one(Filter).display
+        assert seen.app.target() == "search-prompt-3#1", "the keys go to the list"
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+async def test_the_focus_comes_back_with_the_room(filtered: bool) -> None:
+    async with shown(worlds.FakeHandle(worlds.five()), size=NARROW) as seen:
+        if filtered:
+            await seen.press("slash", "o", "enter")
+        await _resize(seen, 58, 15)
+        await seen.press("x")
+        await _resize(seen, *NARROW)
+        assert isinstance(seen.app.focused, Table)
+        await seen.press("tab", "shift+tab", "x")
+        assert seen.app.screen.query_one(Filter).value == ("o" if filtered else "")
+
+
+async def test_a_refusal_goes_with_its_page_its_rollout_and_the_next_act() -> None:
+    going = worlds.fleet(worlds.rollout(), worlds.ready())
+    async with shown(worlds.FakeHandle(going)) as seen:
+        await seen.press("enter", "P")
+        assert "no countdown is running" in seen.text
+        await seen.press("e")
+        assert seen.name == "ExplainScreen"
+        assert "no countdown is running" not in seen.text
+        await seen.press("escape")
+        assert "no countdown is running" not in seen.text
+        await seen.press("P", "H", "escape")
+        assert seen.name == "RolloutScreen"
+        assert "no countdown is running" not in seen.text, "another act was tried"
+        await seen.press("escape", "P")
+        assert "no countdown is running" in seen.text
+        await seen.press("j")
+        assert seen.app.target() == "pricing-cache#1"
+        assert "no countdown is running" not in seen.text, "another rollout"
+
+
+async def test_a_refusal_is_over_after_a_while_and_other_words_last() -> None:
+    async with shown(worlds.FakeHandle(worlds.fleet(worlds.rollout()))) as seen:
+        await seen.press("P")
+        with patch.object(shell, "REFUSAL_S", 0.0):
+            await seen.publish(worlds.fleet(worlds.rollout()))
+            assert "no countdown is running" not in seen.text
+            await seen.press("y")
+            await seen.publish(worlds.fleet(worlds.rollout()))
+            assert "copied 1 lines" in seen.text
+
+
+async def test_the_preview_says_a_sentence_once() -> None:
+    one = worlds.breach()
+    worst = one.verdicts[0]
+    pending = replace(
+        one, state=replace(one.state, countdown=None), phase_verdict=PhaseVerdict(PhaseState.HOLD, worst.why, worst)
+    )
+    async with shown(worlds.FakeHandle(worlds.fleet(pending))) as seen:
+        assert seen.text.count("3.1 % of 1,904 requests") == 1
+    async with shown(worlds.FakeHandle(worlds.fleet(one))) as seen:
+        assert seen.text.count("3.1 % of 1,904 requests") == 1, "where the headline does not say it"
 
 
 async def test_too_small_says_so_and_still_rolls_back() -> None:

@@ -169,6 +169,18 @@ def test_a_crash_gives_1_a_sentence_and_a_file_but_no_traceback(tmp_path: Path) 
         assert written.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(
+    ("term", "named"), [("dumb", b'TERM is "dumb"'), ("unknown", b'TERM is "unknown"'), ("", b"TERM is not set")]
+)
+def test_a_terminal_that_can_show_no_screen_is_refused(term: str, named: bytes, tmp_path: Path) -> None:
+    with session("run", tmp_path, TERM=term) as seen:
+        assert seen.wait() == 2
+        assert named in seen.seen
+        assert b"rolloutctl watch" in seen.seen
+        assert b"\x1b" not in seen.seen
+        assert (tmp_path / "stopped").read_text() == "release"
+
+
 def test_without_a_terminal_it_refuses_and_names_what_works(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(MAIN), "run", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False

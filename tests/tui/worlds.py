@@ -359,6 +359,17 @@ def breach(**changes: object) -> RolloutSnapshot:
     )
 
 
+def breach_out_of_sight() -> RolloutSnapshot:
+    """The breach is latched, then the source went down."""
+    base = breach()
+    latched = ev.BreachLatched(
+        phase="five", criterion="errors", segment="voice", role="guardrail", why="beyond 1 % for 1m", at=ago(seconds=700)
+    )
+    run = PhaseRun(index=2, attempt=3, started_at=ago(hours=1, minutes=25), breaches=(latched,))
+    down = tuple(replace(verdict, state=State.SOURCE_DOWN, why="prometheus does not answer.") for verdict in base.verdicts)
+    return replace(base, state=replace(base.state, run=run), verdicts=down)
+
+
 def held() -> RolloutSnapshot:
     of = plan("search-prompt-3", title="Search prompt 3")
     hold = Hold(HoldKind.AUTOMATIC, "evidence", "Cost per 1,000 answers has NO DATA past its grace", ago(minutes=4), "", 198)

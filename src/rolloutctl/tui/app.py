@@ -172,7 +172,7 @@ class RolloutApp(Shell):
             return
         target = self.target()
         if target is None:
-            self.say("no rollout is selected: nothing to roll back")
+            self.refuse("no rollout is selected: nothing to roll back")
             return
         if isinstance(self.screen, CommandPalette):
             self.pop_screen()

@@ -7,6 +7,7 @@ is no terminal.
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import termios
 import traceback
@@ -29,6 +30,8 @@ NO_TERMINAL = (
     "`rolloutctl status` (once), `rolloutctl watch` (a line per change), `rolloutctl drive` (drives), "
     "`rolloutctl rollback ROLLOUT`."
 )
+_CANNOT = frozenset({"", "dumb", "unknown"})
+"""Values of TERM under which nothing that moves a cursor can be expected to work; Textual would wait for it without end."""
 
 
 def utc_now() -> datetime:
@@ -48,8 +51,8 @@ def run_app(
 
     `state_dir`: where a crash is written down; default: rolloutctl's XDG state folder.
     """
-    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        print(NO_TERMINAL, file=sys.stderr)  # noqa: T201 - the terminal is not ours yet
+    if refusal := _no_terminal():
+        print(refusal, file=sys.stderr)  # noqa: T201 - the terminal is not ours yet
         engine.stop(Leaving.RELEASE)
         return ExitCode.INVALID
     app = RolloutApp(engine, theme=theme, timezone=timezone, start_at=start_at, now=now, unicode=_speaks_unicode())
@@ -75,6 +78,17 @@ def _left(app: RolloutApp, code: int) -> int:
     with contextlib.suppress(FutureTimeoutError):
         app.stop_engine(Leaving.RELEASE).exception(timeout=_STOP_WAIT_S)
     return code
+
+
+def _no_terminal() -> str:
+    """Why the screen cannot be shown here; empty: it can."""
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        return NO_TERMINAL
+    term = os.environ.get("TERM", "")
+    if term.lower() not in _CANNOT:
+        return ""
+    said = f'TERM is "{term}"' if term else "TERM is not set"
+    return NO_TERMINAL.replace("this is none", f"{said}, which can show none: set TERM, such as to xterm-256color")
 
 
 def _speaks_unicode() -> bool:

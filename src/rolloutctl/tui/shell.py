@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from rich.text import Text
 from textual.app import App
 from textual.content import Content
+from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from rolloutctl.engine.handle import EngineHandle, Leaving
@@ -26,6 +27,8 @@ from rolloutctl.tui.palette import Palette, ascii_only, paint, palette_of
 
 FASTEST_REDRAW_S = 0.1
 """A flood of snapshots is drawn this often at most; keys are handled in between."""
+REFUSAL_S = 10.0
+"""How long a refusal is shown at most."""
 T = TypeVar("T")
 
 
@@ -34,6 +37,13 @@ class Redrawn(Protocol):
     """A screen that draws itself from the shell's newest snapshot."""
 
     def redraw(self) -> None: ...
+
+
+@runtime_checkable
+class Page(Redrawn, Protocol):
+    """A whole screen, about one rollout or none."""
+
+    def target(self) -> str | None: ...
 
 
 class Shell(App[int]):
@@ -52,7 +62,9 @@ class Shell(App[int]):
         self.engine = engine
         self.fleet: FleetSnapshot | None = None
         self.said: Line = EMPTY
-        """The lasting line: stays until another replaces it or esc clears it."""
+        """The lasting line: stays until another replaces it or esc clears it; a refusal goes earlier."""
+        self._refused: tuple[Page | None, str | None, float] | None = None
+        """Page and rollout on which the lasting line refuses something, and when it was said; None: it is no refusal."""
         self.unicode = unicode
         self._now = now
         self._zone = zone
@@ -122,12 +134,32 @@ class Shell(App[int]):
 
     def say(self, text: str | Line, ink: Ink = Ink.WARN) -> None:
         self.said = line(span(text, ink)) if isinstance(text, str) else text
+        self._refused = None
         self.redraw_all()
+
+    def refuse(self, text: str | Line) -> None:
+        """Say why something is not done; it is shown only here, on this rollout, and for a short time."""
+        self.say(text)
+        self._refused = (*self._place(), monotonic())
+
+    def forget_refusal(self, *, now: bool = False) -> None:
+        """Drop a refusal that was said elsewhere or long ago; `now`: any. The caller draws."""
+        if self._refused is None:
+            return
+        page, target, at = self._refused
+        if now or (page, target) != self._place() or monotonic() - at >= REFUSAL_S:
+            self.said, self._refused = EMPTY, None
+
+    def _place(self) -> tuple[Page | None, str | None]:
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, Page) and not isinstance(screen, ModalScreen):
+                return screen, screen.target()
+        return None, None
 
     def hush(self) -> bool:
         """Clear the lasting line; False when there was none."""
         had = bool(self.said)
-        self.said = EMPTY
+        self.said, self._refused = EMPTY, None
         if had:
             self.redraw_all()
         return had

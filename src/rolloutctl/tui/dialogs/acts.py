@@ -25,11 +25,13 @@ from rolloutctl.tui.shell import Shell
 
 def open_dialog(shell: Shell, act: Act, target: str) -> None:
     """Open the dialog, or say why there is none."""
+    shell.forget_refusal(now=True)
     rollout = shell.rollout(target)
     reason = why_not(act, shell.fleet, rollout)
     if reason or rollout is None:
-        shell.say(line(span(f"✖ no {act}: ", Ink.WARN), reason))
+        shell.refuse(line(span(f"✖ no {act}: ", Ink.WARN), reason))
         return
+    shell.redraw_all()
     shell.push_screen(_dialog(act, rollout))
 
 

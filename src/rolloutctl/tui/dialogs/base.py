@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 from enum import StrEnum
+from functools import partial
 from typing import ClassVar, cast
 
 from textual import events
@@ -19,7 +20,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
-from rolloutctl.engine.commands import Command, Reply
+from rolloutctl.engine.commands import Command, CommandKind, Reply
 from rolloutctl.engine.snapshot import RolloutSnapshot
 from rolloutctl.tui.draw import marks
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, wrap
@@ -61,6 +62,7 @@ class Dialog(ModalScreen[None]):
         self._agreed: Sequence[Line] = ()
         self.stage = Stage.ASKING
         self.reply: Reply | None = None
+        self._sent: CommandKind | None = None
         self._status_rows = 2
 
     # -- for subclasses ------------------------------------------------------------------------------------------------
@@ -170,8 +172,8 @@ class Dialog(ModalScreen[None]):
         return (*(self._agreed or self.about(rollout, cells)), EMPTY, now)
 
     def _status(self, cells: int) -> Sequence[Line]:
-        if self.reply is not None:
-            return (EMPTY, *answer(self.reply, cells))
+        if self.reply is not None and self._sent is not None:
+            return (EMPTY, *answer(self.reply, self._sent, cells))
         if self.stage is Stage.SENT:
             return (EMPTY, line(span("◷ sent, waiting for the answer …", Ink.WAIT)))
         missing = self.missing()
@@ -250,16 +252,18 @@ class Dialog(ModalScreen[None]):
             self._agreed = tuple(self.about(rollout, max(20, self.query_one("#about").size.width - 1)))
         self.stage = Stage.SENT
         self.query_one("#cancel", Button).focus()
-        self.shell.land(self.shell.engine.send(self.command()), self._answered)
+        command = self.command()
+        self._sent = command.kind
+        self.shell.land(self.shell.engine.send(command), partial(self._answered, command.kind))
         self.redraw()
 
-    def _answered(self, future: Future[Reply]) -> None:
+    def _answered(self, kind: CommandKind, future: Future[Reply]) -> None:
         reply = future.result()
         self.reply, self.stage = reply, Stage.ANSWERED
         if self.is_attached:
             self.redraw()
         else:
-            mark = marks.of_code(reply.code)
+            mark = marks.of_reply(kind, reply.code)
             self.shell.say(line(span(f"{mark.glyph} {self.VERB.lower()} {self.target}: {mark.word} ", mark.ink), reply.sentence))
 
     def action_close(self) -> None:

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+
 from rolloutctl.engine.snapshot import RolloutSnapshot
 from rolloutctl.model.verdict import State, Verdict
 from rolloutctl.tui.draw import marks
 from rolloutctl.tui.draw.fleet import Column, Row
-from rolloutctl.tui.draw.ink import Ink, Line, clip, line, span
-from rolloutctl.tui.draw.numbers import NOTHING, Judged, amount, bounds, count
+from rolloutctl.tui.draw.ink import Ink, Line, clip, line, span, width
+from rolloutctl.tui.draw.numbers import NOTHING, Judged, amount, bounds, count, unit_of
 from rolloutctl.tui.draw.spark import trend
 from rolloutctl.tui.draw.when import When
 from rolloutctl.units import show_age
 
+_TITLE = 6
+"""Cells of a title that are left at least beside a long segment."""
 
-def columns(cells: int) -> tuple[Column, ...]:
-    """Columns for a table `cells` wide, without its borders."""
-    fixed = [Column("state", "verdict", 13), Column("canary", "canary", 11)]
+
+def columns(cells: int, rollout: RolloutSnapshot) -> tuple[Column, ...]:
+    """Columns for a table `cells` wide, without its borders; numbers get what the plan's units and bounds need."""
+    criteria = rollout.plan.criteria
+    number = min(11, 7 + max((cell_len(unit_of(criterion)) for criterion in criteria), default=4))
+    bound = max(5, min(14, max((cell_len(bounds(criterion)) for criterion in criteria), default=14)))
+    latched = any(_latched_before(rollout, verdict) for verdict in rollout.verdicts)
+    wide = cells >= 96
+    fixed = [Column("state", "verdict", 23 if wide and latched else 13), Column("canary", "canary", number)]
     if cells >= 70:
-        fixed.append(Column("baseline", "baseline", 11))
-    fixed.append(Column("bound", "bound", 14))
-    if cells >= 96:
+        fixed.append(Column("baseline", "baseline", number))
+    fixed.append(Column("bound", "bound", bound))
+    if wide:
         fixed += [Column("evidence", "evidence", 16), Column("trend", "trend", 12)]
     room = cells - sum(column.width + 2 for column in fixed) - 2
-    return (Column("criterion", "criterion", max(10, min(34, room))), *fixed)
+    return (Column("criterion", "criterion", max(10, min(48, room))), *fixed)
 
 
 def criterion_of(rollout: RolloutSnapshot, verdict: Verdict) -> Judged | None:
@@ -34,19 +44,41 @@ def name_of(criterion: Judged | None, verdict: Verdict) -> str:
     return f"{name} · {verdict.segment}" if verdict.segment else name
 
 
+def _name(criterion: Judged | None, verdict: Verdict, room: int) -> Line:
+    """The segment stays when the name has to be cut: it is what tells rows of one criterion apart."""
+    whole = line(name_of(criterion, verdict))
+    if not verdict.segment or width(whole) <= room:
+        return whole
+    segment = clip(line(f" · {verdict.segment}"), max(0, room - _TITLE))
+    return (*clip(line(criterion.name if criterion is not None else verdict.criterion), room - width(segment)), *segment)
+
+
+def _latched_before(rollout: RolloutSnapshot, verdict: Verdict) -> bool:
+    """Its breach stands for this phase, and now it says something else."""
+    return verdict.state is not State.BREACH and verdict.key in marks.latched(rollout)
+
+
+def _state(rollout: RolloutSnapshot, verdict: Verdict, room: int) -> Line:
+    mark = marks.of_verdict(verdict.state)
+    if not _latched_before(rollout, verdict):
+        return line(span(f"{mark.glyph} {mark.word}", mark.ink))
+    breach = marks.of_verdict(State.BREACH)
+    both = line(span(f"{breach.glyph} {breach.word} ", breach.ink), span(f"{mark.glyph} {mark.word}", mark.ink))
+    return both if width(both) <= room else (both[0], span(mark.glyph, mark.ink))
+
+
 def row(rollout: RolloutSnapshot, verdict: Verdict, shown: tuple[Column, ...], when: When) -> Row:
     criterion = criterion_of(rollout, verdict)
-    mark = marks.of_verdict(verdict.state)
     seen = verdict.evidence
-    trend_room = next((column.width for column in shown if column.key == "trend"), 0)
+    room = {column.key: column.width for column in shown}
     drawn = {
-        "criterion": line(name_of(criterion, verdict)),
-        "state": line(span(f"{mark.glyph} {mark.word}", mark.ink)),
+        "criterion": _name(criterion, verdict, room["criterion"]),
+        "state": _state(rollout, verdict, room["state"]),
         "canary": line(span(amount(seen.canary, criterion), Ink.BAD if verdict.state is State.BREACH else Ink.PLAIN)),
         "baseline": line(span(amount(seen.baseline, criterion), Ink.PLAIN if seen.baseline is not None else Ink.DIM)),
         "bound": line(bounds(criterion)),
         "evidence": _evidence(verdict, when),
-        "trend": trend([cell.canary for cell in seen.cells], [cell.beyond for cell in seen.cells], trend_room),
+        "trend": trend([cell.canary for cell in seen.cells], [cell.beyond for cell in seen.cells], room.get("trend", 0)),
     }
     return Row(verdict.key, tuple(clip(drawn[column.key], column.width) for column in shown))
 

@@ -50,7 +50,7 @@ def explain(
 def _phase(rollout: RolloutSnapshot) -> str:
     state = rollout.state
     name = rollout.plan.phases[state.phase].name if state.phase >= 0 else "before the first phase"
-    return f"phase {name}, attempt {state.run.attempt}" if state.run is not None else name
+    return f"phase {name}, attempt {state.run.of_phase}" if state.run is not None else name
 
 
 def _field(label: str, text: str, cells: int, *, head: Line = EMPTY, ink: Ink = Ink.PLAIN) -> tuple[Line, ...]:

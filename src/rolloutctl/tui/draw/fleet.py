@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
 from rolloutctl.model.state import Status
 from rolloutctl.model.verdict import State
-from rolloutctl.plan.model import Plan
+from rolloutctl.plan.model import Plan, RollbackTo
 from rolloutctl.tui.draw import marks
-from rolloutctl.tui.draw.ink import Ink, Line, clip, line, span
+from rolloutctl.tui.draw.ink import Ink, Line, clip, line, span, width
 from rolloutctl.tui.draw.numbers import NOTHING, share
 from rolloutctl.tui.draw.spark import bar
 from rolloutctl.tui.draw.when import When
@@ -29,17 +30,27 @@ class Row:
     cells: tuple[Line, ...]
 
 
-def columns(cells: int) -> tuple[Column, ...]:
-    """Columns for a table `cells` wide, without its borders; each costs its width and two of padding."""
+_NEXT = 17
+"""`rolls back in 42s`: never cut for the sake of a name."""
+
+
+def columns(cells: int, rollouts: Sequence[RolloutSnapshot] = ()) -> tuple[Column, ...]:
+    """Columns for a table `cells` wide, without its borders; each costs its width and two of padding.
+
+    Names, then phases get what `rollouts` need of the room that is left.
+    """
     wide = cells >= 96
-    fixed = [Column("state", "", 1), Column("phase", "phase", 12 if wide else 10)]
-    fixed += [Column("cohort", "cohort", 9)] if wide else []
-    fixed += [Column("verdict", "verdict", 16)]
+    verdict = max((len(marks.of_rollout(rollout).word) for rollout in rollouts), default=16)
+    fixed = [Column("cohort", "cohort", 9)] if wide else []
+    fixed += [Column("verdict", "verdict", max(12, verdict))]
     fixed += [Column("criteria", "criteria", 11), Column("bake", "bake", 13)] if wide else []
-    room = cells - sum(column.width + 2 for column in fixed) - 4
-    after = max(12, min(40, room // 2))
-    name = max(12, min(34, room - after))
-    return (fixed[0], Column("rollout", "rollout", name), *fixed[1:], Column("next", "next", after))
+    room = cells - sum(column.width + 2 for column in fixed) - 3 - 6
+    phase = 10
+    name = max(12, min(max((len(rollout.id) for rollout in rollouts), default=20), room - phase - _NEXT))
+    phase = max(phase, min(max((width(_phase(rollout)) for rollout in rollouts), default=12), room - name - _NEXT))
+    after = max(12, min(60, room - name - phase))
+    first = (Column("state", "", 1), Column("rollout", "rollout", name), Column("phase", "phase", phase))
+    return (*first, *fixed, Column("next", "next", after))
 
 
 def row(rollout: RolloutSnapshot, shown: tuple[Column, ...], when: When) -> Row:
@@ -49,7 +60,7 @@ def row(rollout: RolloutSnapshot, shown: tuple[Column, ...], when: When) -> Row:
         "state": lambda: line(span(mark.glyph, mark.ink)),
         "rollout": lambda: _name(rollout, room),
         "phase": lambda: _phase(rollout),
-        "cohort": lambda: line(span(cohort_words(rollout.plan, rollout.state.phase), Ink.PLAIN)),
+        "cohort": lambda: line(span(_cohort(rollout), Ink.PLAIN)),
         "verdict": lambda: line(span(mark.word, mark.ink)),
         "criteria": lambda: _tally(rollout),
         "bake": lambda: _bake(rollout),
@@ -73,6 +84,13 @@ def _phase(rollout: RolloutSnapshot) -> Line:
     return line(arrow, span(f"{index + 1}/{len(phases)} ", Ink.DIM), phases[index].name)
 
 
+def _cohort(rollout: RolloutSnapshot) -> str:
+    """Who is served now; a rollback has left nobody of its phase."""
+    if rollout.state.status is not Status.ROLLED_BACK:
+        return cohort_words(rollout.plan, rollout.state.phase)
+    return str(rollout.state.snapshot) if rollout.plan.rollback.to is RollbackTo.SNAPSHOT else "off"
+
+
 def cohort_words(plan: Plan, index: int) -> str:
     """Who is served in a phase: `off`, `shadow`, `employees`, `25 %`."""
     if index < 0:
@@ -86,8 +104,10 @@ def cohort_words(plan: Plan, index: int) -> str:
 
 
 def tally(rollout: RolloutSnapshot) -> tuple[int, int, int, int]:
-    """How many criteria pass, are pending, lack evidence, are in breach or blamed on one host."""
-    states = [verdict.state for verdict in rollout.verdicts]
+    """How many criteria pass, are pending, lack evidence, are in breach (a latched one stands) or blamed on one host."""
+    latched = marks.latched(rollout)
+    states = [State.BREACH if verdict.key in latched else verdict.state for verdict in rollout.verdicts]
+    states += [State.BREACH] * len(latched - {verdict.key for verdict in rollout.verdicts})
     passing = sum(state is State.PASS for state in states)
     pending = sum(state is State.PENDING for state in states)
     missing = sum(state.missing_evidence for state in states)

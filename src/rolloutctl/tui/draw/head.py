@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rolloutctl.config import OperatorRole
 from rolloutctl.engine.snapshot import Driving, FleetSnapshot, PartHealth
-from rolloutctl.tui.draw.ink import Ink, Line, clip, join, line, span, spread, width
+from rolloutctl.tui.draw.ink import Ink, Line, clip, headline, join, line, span, spread, width
 from rolloutctl.tui.draw.when import When
 from rolloutctl.units import show_age
 
@@ -85,12 +85,10 @@ def lasting(fleet: FleetSnapshot | None, width_cells: int) -> tuple[Line, ...]:
         return ()
     shown: list[Line] = []
     if fleet.journal_error:
-        shown.append(line(span("✖ journal: ", Ink.BAD), fleet.journal_error))
-    shown += [
-        line(span(f"✖ {part.name}: ", Ink.BAD), part.health.text)
-        for part in fleet.parts
-        if part.health is not None and not part.health.ok
-    ]
+        shown += headline(line(span("✖ journal: ", Ink.BAD)), fleet.journal_error, width_cells)
+    for part in fleet.parts:
+        if part.health is not None and not part.health.ok:
+            shown += headline(line(span(f"✖ {part.name}: ", Ink.BAD)), part.health.text, width_cells)
     if fleet.notice:
-        shown.append(line(span("• ", Ink.ACCENT), span(fleet.notice, Ink.DIM)))
-    return tuple(clip(drawn, width_cells) for drawn in shown)
+        shown += headline(line(span("• ", Ink.ACCENT)), fleet.notice, width_cells, Ink.DIM)
+    return tuple(shown)

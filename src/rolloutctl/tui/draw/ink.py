@@ -41,6 +41,8 @@ class Span(NamedTuple):
 
 
 Line = tuple[Span, ...]
+_WORTH_IT = 16
+"""With fewer cells left on the first line a text begins on the second."""
 EMPTY: Line = ()
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])|\x9b[0-?]*[ -/]*[@-~]")
@@ -115,6 +117,17 @@ def wrap(text: str, cells: int, ink: Ink = Ink.PLAIN, *, first: Line = EMPTY, in
         return (first,) if first else ()
     head: Line = (*first, Span(lines[0].lstrip("\0"), ink))
     return (head, *((Span(later, ink),) for later in lines[1:]))
+
+
+def headline(first: Line, text: str, cells: int, ink: Ink = Ink.PLAIN) -> tuple[Line, ...]:
+    """`text` after `first`, on a second line as well if it needs one, cut only after that."""
+    if width(first) > cells - _WORTH_IT:
+        lines = (clip(first, cells), *wrap(text, cells, ink, first=(Span("  "),), indent=2)) if text else (clip(first, cells),)
+    else:
+        lines = wrap(text, cells, ink, first=first, indent=2)
+    if len(lines) <= 2:
+        return lines
+    return (lines[0], (*clip(lines[1], cells - 1), Span("…", Ink.DIM)))
 
 
 def join(parts: Sequence[Line], between: str = "   ") -> Line:

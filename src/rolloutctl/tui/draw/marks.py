@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
+from rolloutctl.engine.commands import CommandKind
 from rolloutctl.engine.snapshot import Driving, RolloutSnapshot
 from rolloutctl.errors import ExitCode
 from rolloutctl.model.state import Status, Step
@@ -25,6 +26,8 @@ class Mark:
 
 NOT_YET = Mark("○", "not yet", Ink.DIM)
 DONE = Mark("•", "done", Ink.DIM)
+ASKED = Mark("•", "asked", Ink.DIM)
+"""Accepted and journalled; whether it happened is yet to be seen."""
 _VERDICTS = {
     State.PASS: ("✔", Ink.GOOD),
     State.BREACH: ("✖", Ink.BAD),
@@ -65,6 +68,12 @@ def of_phase_verdict(state: PhaseState) -> Mark:
             assert_never(state)
 
 
+def of_reply(kind: CommandKind, code: ExitCode) -> Mark:
+    """A change of the flag that was accepted has not been made by that."""
+    later = kind in {CommandKind.ROLLBACK, CommandKind.ADVANCE, CommandKind.BACK}
+    return ASKED if later and code is ExitCode.OK else of_code(code)
+
+
 def of_code(code: ExitCode) -> Mark:
     """How a command ended."""
     match code:
@@ -84,6 +93,13 @@ def of_code(code: ExitCode) -> Mark:
             return Mark("✖", "failed", Ink.BAD)
         case _:
             assert_never(code)
+
+
+def latched(rollout: RolloutSnapshot) -> frozenset[str]:
+    """Keys of the verdicts whose breach stands for this attempt of the phase, whatever they say now."""
+    run = rollout.state.run
+    breaches = run.breaches if run is not None else ()
+    return frozenset(f"{breach.criterion}/{breach.segment}" if breach.segment else breach.criterion for breach in breaches)
 
 
 def breached(rollout: RolloutSnapshot) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rolloutctl.engine.commands import Reply
+from rolloutctl.engine.commands import CommandKind, Reply
 from rolloutctl.engine.snapshot import Proposal, RolloutSnapshot
 from rolloutctl.model.events import Purpose
 from rolloutctl.model.state import Status
@@ -45,8 +45,8 @@ def whole(proposal: Proposal, cells: int) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def answer(reply: Reply, cells: int) -> tuple[Line, ...]:
-    mark = marks.of_code(reply.code)
+def answer(reply: Reply, kind: CommandKind, cells: int) -> tuple[Line, ...]:
+    mark = marks.of_reply(kind, reply.code)
     lines = list(wrap(reply.sentence, cells, first=line(span(f"{mark.glyph} {mark.word}", mark.ink), "  "), indent=2))
     for reason in reply.reasons:
         lines += wrap(reason, cells, first=line(span("  - ", Ink.DIM)), indent=4)

@@ -6,7 +6,7 @@ from rolloutctl.engine.snapshot import Driving, RolloutSnapshot
 from rolloutctl.model.state import Status
 from rolloutctl.plan.model import OnBreach, RollbackTo
 from rolloutctl.tui.draw import marks
-from rolloutctl.tui.draw.ink import Ink, Line, Span, clip, join, line, pack, span, wrap
+from rolloutctl.tui.draw.ink import Ink, Line, Span, clip, headline, join, line, pack, span, wrap
 from rolloutctl.tui.draw.numbers import digits, percent
 from rolloutctl.tui.draw.spark import bar
 from rolloutctl.tui.draw.when import When
@@ -55,7 +55,8 @@ def _standing(rollout: RolloutSnapshot, when: When, cells: int) -> tuple[Line, .
         return _rolling_back(rollout, when, cells)
     if state.status.final:
         at = f"  {when.stamp(state.ended_at)}" if state.ended_at is not None else ""
-        return (clip(line(span(f"• {state.status.words}", Ink.STRONG), span(at, Ink.DIM), f"   {state.ended_why}"), cells),)
+        first = line(span(f"• {state.status.words}", Ink.STRONG), span(at, Ink.DIM), "   ")
+        return headline(first, state.ended_why, cells)
     if state.countdown is not None:
         return _countdown(rollout, when, cells)
     if state.open_intent is not None and state.open_intent.unknown:
@@ -123,7 +124,8 @@ def _going_on(rollout: RolloutSnapshot, cells: int) -> tuple[Line, ...]:
         why = f"waits for {', '.join(state.waiting_for)}"
     if why == rollout.next:
         why = ""
-    return (clip(join([mark.line, line(span("next ", Ink.DIM), rollout.next) if rollout.next else (), line(why)]), cells),)
+    first = join([mark.line, line(span("next ", Ink.DIM), rollout.next) if rollout.next else ()])
+    return headline((*first, span("   ")), why, cells)
 
 
 def _unattended(rollout: RolloutSnapshot, when: When, cells: int) -> Line:
@@ -174,6 +176,8 @@ def flag(rollout: RolloutSnapshot, when: When) -> Line:
         return line(head, span(f"? never read{': ' if reading.error else ''}{reading.error}", Ink.WARN))
     old = reading.read_at is None or when.seconds_since(reading.read_at) > _STALE_READ_S
     read = span(f" read {when.age(reading.read_at)} ago", Ink.WARN if old or reading.error else Ink.DIM)
+    if rollout.state.status.final and not reading.drift and not reading.error:
+        return line(head, str(reading.state), span(",", Ink.DIM), read)
     if reading.drift:
         return line(head, str(reading.state), span(" ✖ DRIFT ", Ink.ALARM), span(f" {reading.drift}", Ink.BAD), read)
     if reading.error:
@@ -184,6 +188,8 @@ def flag(rollout: RolloutSnapshot, when: When) -> Line:
 def exposure(rollout: RolloutSnapshot, when: When) -> Line:
     seen = rollout.exposure
     head = span("exposure ", Ink.DIM)
+    if rollout.state.status.final:
+        return ()
     if seen.share is None:
         return line(head, span(f"— {seen.why}", Ink.DIM))
     total = f" of {digits(seen.requests_per_s)} rps" if seen.requests_per_s is not None else ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from rolloutctl.engine.snapshot import RolloutSnapshot
-from rolloutctl.model.verdict import Verdict
+from rolloutctl.model.verdict import State, Verdict
 from rolloutctl.tui.draw import marks
 from rolloutctl.tui.draw.criteria import criterion_of, name_of
 from rolloutctl.tui.draw.ink import Ink, Line, line, span, wrap
@@ -15,6 +17,12 @@ _EFFECT = {
     "signal": "signal: a breach holds",
     "info": "info: shown, decides nothing",
 }
+
+
+def _breached_at(rollout: RolloutSnapshot, verdict: Verdict) -> datetime | float | None:
+    run = rollout.state.run
+    here = [b.at for b in run.breaches if (b.criterion, b.segment) == (verdict.criterion, verdict.segment)] if run else []
+    return here[0] if here else verdict.breach_at
 
 
 def why(rollout: RolloutSnapshot, verdict: Verdict | None, when: When, cells: int) -> tuple[Line, ...]:
@@ -33,8 +41,9 @@ def why(rollout: RolloutSnapshot, verdict: Verdict | None, when: When, cells: in
         lines += wrap(verdict.would_change, cells, Ink.ACCENT)
     if verdict.state.missing_evidence and verdict.grace_over:
         lines += wrap("Its grace is over.", cells, Ink.WARN)
-    if verdict.breach_at is not None and mark.word != "BREACH":
-        lines += wrap(f"It was in breach at {when.stamp(verdict.breach_at)}; that stands for this phase.", cells, Ink.BAD)
+    breached_at = _breached_at(rollout, verdict)
+    if breached_at is not None and verdict.state is not State.BREACH:
+        lines += wrap(f"It was in breach at {when.stamp(breached_at)}; that stands for this phase.", cells, Ink.BAD)
     if criterion is not None:
         lines += wrap(_EFFECT[criterion.role.value], cells, Ink.DIM)
     seen = verdict.evidence

@@ -8,6 +8,7 @@ from typing import ClassVar, cast
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -41,6 +42,8 @@ class BaseScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual's declaration
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's declaration
     HINT_ROWS: ClassVar[int] = 1
+    _had_focus: Widget | None = None
+    """What had the focus before the screen was too small to show anything."""
 
     @property
     def shell(self) -> Shell:
@@ -69,8 +72,7 @@ class BaseScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Lines(id="head")
         yield from self.body()
-        yield Lines(id="said")
-        yield Lines(id="keys")
+        yield Vertical(Lines(id="said"), Lines(id="keys"), id="foot")
         yield Lines(id="small")
 
     def on_mount(self) -> None:
@@ -80,14 +82,19 @@ class BaseScreen(Screen[None]):
     def on_resize(self) -> None:
         self.call_after_refresh(self.redraw)
 
+    def on_screen_resume(self) -> None:
+        self.call_after_refresh(self.redraw)
+
     def on_descendant_focus(self) -> None:
         self.call_after_refresh(self.redraw)
 
     def redraw(self) -> None:
         if not self.is_attached or not self.query("#head"):
             return
+        self.shell.forget_refusal()
         width, height = self.size
         small = width < SMALLEST[0] or height < SMALLEST[1]
+        self._keep_focus(small=small)
         self.set_class(small, "-tiny")
         if small:
             self._draw_small(width, height)
@@ -95,6 +102,14 @@ class BaseScreen(Screen[None]):
         self.query_one("#said", Lines).show([self.shell.said] if self.shell.said else [])
         self.query_one("#keys", Lines).show(hints(self.hinted(), width, self.hint_rows()))
         self.draw()
+
+    def _keep_focus(self, *, small: bool) -> None:
+        """Hidden widgets lose the focus; it goes back to where it was once there is room again."""
+        if small and not self.has_class("-tiny"):
+            self._had_focus = self.focused
+        elif not small and self._had_focus is not None:
+            had, self._had_focus = self._had_focus, None
+            self.call_after_refresh(self.set_focus, had)
 
     def hint_rows(self) -> int:
         return self.HINT_ROWS if self.size.height >= 30 else 1
@@ -153,7 +168,7 @@ class BaseScreen(Screen[None]):
         if active is not None and not active.enabled:
             event.stop()
             reason = self.why_not(active.binding.action) or "not possible now"
-            self.shell.say(line(span(f"✖ no {active.binding.description}: ", Ink.WARN), reason))
+            self.shell.refuse(line(span(f"✖ no {active.binding.description}: ", Ink.WARN), reason))
 
     def action_leave(self) -> None:
         """esc: clear the lasting line, else go back; never acts."""

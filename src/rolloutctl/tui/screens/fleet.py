@@ -12,13 +12,20 @@ from textual.widgets import DataTable
 from rolloutctl.engine.snapshot import RolloutSnapshot
 from rolloutctl.tui.draw import fleet as draw
 from rolloutctl.tui.draw.head import lasting
-from rolloutctl.tui.draw.ink import Ink, Line, plain, wrap
+from rolloutctl.tui.draw.ink import Ink, Line, page, plain, wrap
 from rolloutctl.tui.draw.rollout import facts, state_lines, title
 from rolloutctl.tui.screens.base import ACTS, BaseScreen
 from rolloutctl.tui.screens.rollout import RolloutScreen
-from rolloutctl.tui.widgets.field import Field
+from rolloutctl.tui.widgets.field import Filter
 from rolloutctl.tui.widgets.lines import Lines
 from rolloutctl.tui.widgets.table import Table
+
+_ENOUGH = 60
+"""So many characters tell that two sentences are one, of which a headline may hold only the beginning."""
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
 
 
 class FleetScreen(BaseScreen):
@@ -34,7 +41,7 @@ class FleetScreen(BaseScreen):
         self._start_at = start_at
 
     def body(self) -> Iterable[Widget]:
-        yield Field("filter: words that the row says", id="filter")
+        yield Filter("filter: words that the row says")
         yield Table(id="rollouts")
         yield Lines(id="peek")
         yield Lines(id="teach")
@@ -45,19 +52,19 @@ class FleetScreen(BaseScreen):
         self.query_one(Table).focus()
 
     def _shown(self) -> tuple[RolloutSnapshot, ...]:
-        wanted = self.query_one("#filter", Field).value
+        wanted = self.query_one(Filter).value
         every = self.shell.fleet.rollouts if self.shell.fleet is not None else ()
         return tuple(rollout for rollout in every if draw.matches(rollout, wanted))
 
     def draw(self) -> None:
         fleet, when = self.shell.fleet, self.shell.when()
         table = self.query_one(Table)
-        filtering = self.query_one("#filter", Field)
-        filtering.set_class(not (filtering.has_focus or filtering.value), "-hidden")
+        filtering = self.query_one(Filter)
+        filtering.settle()
         if fleet is None:
             return
         shown = self._shown()
-        columns = draw.columns(self.size.width - 4)
+        columns = draw.columns(self.size.width - 4, fleet.rollouts)
         table.show(columns, [draw.row(rollout, columns, when) for rollout in shown])
         self.shell.entitle(table, draw.title(fleet, len(shown), filtering.value.strip()), f"every {fleet.interval_s:g}s")
         table.set_class(not fleet.rollouts, "-hidden")
@@ -75,17 +82,19 @@ class FleetScreen(BaseScreen):
         if rollout is None:
             return ()
         when, cells = self.shell.when(), self.size.width - 4
-        head = title(rollout, cells)
+        head, standing = title(rollout, cells), state_lines(rollout, when, cells)
         worst = rollout.phase_verdict.worst if rollout.phase_verdict is not None else None
-        reason = wrap(worst.why, cells, Ink.DIM) if worst is not None else ()
-        return (head, *state_lines(rollout, when, cells), *reason, *facts(rollout, when, cells))
+        said = worst is not None and _squeezed(worst.why)[:_ENOUGH] in _squeezed(page(standing))
+        reason = wrap(worst.why, cells, Ink.DIM) if worst is not None and not said else ()
+        return (head, *standing, *reason, *facts(rollout, when, cells))
 
     def target(self) -> str | None:
         return self.query_one(Table).at
 
     def copied(self) -> str:
-        columns = draw.columns(120)
-        rows = [draw.row(rollout, columns, self.shell.when()) for rollout in self._shown()]
+        shown = self._shown()
+        columns = draw.columns(120, shown)
+        rows = [draw.row(rollout, columns, self.shell.when()) for rollout in shown]
         return "\n".join("  ".join(plain(cell) for cell in row.cells) for row in rows)
 
     def action_open(self) -> None:
@@ -101,9 +110,7 @@ class FleetScreen(BaseScreen):
         self.call_after_refresh(self.redraw)
 
     def action_filter(self) -> None:
-        filtering = self.query_one("#filter", Field)
-        filtering.remove_class("-hidden")
-        filtering.focus()
+        self.query_one(Filter).open()
 
     def on_input_changed(self) -> None:
         self.redraw()
@@ -112,7 +119,7 @@ class FleetScreen(BaseScreen):
         self.query_one(Table).focus()
 
     def action_leave(self) -> None:
-        filtering = self.query_one("#filter", Field)
+        filtering = self.query_one(Filter)
         if filtering.has_focus or filtering.value:
             filtering.value = ""
             self.query_one(Table).focus()

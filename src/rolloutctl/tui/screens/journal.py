@@ -18,7 +18,7 @@ from rolloutctl.tui.draw import journal as draw
 from rolloutctl.tui.draw.ink import Ink, Line, line, span
 from rolloutctl.tui.screens.base import BaseScreen
 from rolloutctl.tui.screens.page import PageScreen
-from rolloutctl.tui.widgets.field import Field
+from rolloutctl.tui.widgets.field import Filter
 from rolloutctl.tui.widgets.table import Table
 
 _PAGE = 500
@@ -48,7 +48,7 @@ class JournalScreen(BaseScreen):
         self._failed = ""
 
     def body(self) -> Iterable[Widget]:
-        yield Field("filter: words of the event", id="filter")
+        yield Filter("filter: words of the event")
         yield Table(id="events")
 
     def on_mount(self) -> None:
@@ -84,14 +84,14 @@ class JournalScreen(BaseScreen):
         return moved
 
     def _shown(self) -> list[Event]:
-        wanted = self.query_one("#filter", Field).value
+        wanted = self.query_one(Filter).value
         return [event for event in self._events if draw.matches(event, wanted)]
 
     def draw(self) -> None:
         if self._newer():
             self._ask()
-        filtering = self.query_one("#filter", Field)
-        filtering.set_class(not (filtering.has_focus or filtering.value), "-hidden")
+        filtering = self.query_one(Filter)
+        filtering.settle()
         shown, table, when = self._shown(), self.query_one(Table), self.shell.when()
         columns = draw.columns(self.size.width - 4, every=self.rollout_id is None)
         rows = [draw.row(event, columns, when) for event in shown]
@@ -131,9 +131,7 @@ class JournalScreen(BaseScreen):
         self.redraw()
 
     def action_filter(self) -> None:
-        filtering = self.query_one("#filter", Field)
-        filtering.remove_class("-hidden")
-        filtering.focus()
+        self.query_one(Filter).open()
 
     def on_input_changed(self) -> None:
         self.redraw()
@@ -160,7 +158,7 @@ class JournalScreen(BaseScreen):
             self.shell.say(head, Ink.GOOD)
 
     def action_leave(self) -> None:
-        filtering = self.query_one("#filter", Field)
+        filtering = self.query_one(Filter)
         if filtering.has_focus or filtering.value:
             filtering.value = ""
             self.query_one(Table).focus()

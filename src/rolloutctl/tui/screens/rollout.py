@@ -81,7 +81,7 @@ class RolloutScreen(BaseScreen):
             self.query_one("#title", Lines).show([line(span(gone, Ink.WARN))])
             return
         table = self.query_one(Table)
-        columns = criteria.columns(cells - 2)
+        columns = criteria.columns(cells - 2, rollout)
         table.show(columns, [criteria.row(rollout, verdict, columns, when) for verdict in rollout.verdicts])
         judged = f"judged {when.age(rollout.judged_at)} ago" if rollout.judged_at is not None else "not judged yet"
         self.shell.entitle(table, "exit criteria", judged)
@@ -124,7 +124,7 @@ class RolloutScreen(BaseScreen):
         if rollout is None:
             return ""
         drawn = [one for block in self._lines(rollout, 400).values() for one in block]
-        columns = criteria.columns(120)
+        columns = criteria.columns(120, rollout)
         rows = [criteria.row(rollout, verdict, columns, self.shell.when()) for verdict in rollout.verdicts]
         drawn += [tuple(part for cell in row.cells for part in (*cell, span("  "))) for row in rows]
         return page(drawn)
@@ -133,7 +133,7 @@ class RolloutScreen(BaseScreen):
         rollout = self.selected()
         verdict = self._verdict(rollout) if rollout is not None else None
         if verdict is None:
-            self.shell.say("nothing is judged yet: there is no criterion to explain")
+            self.shell.refuse("nothing is judged yet: there is no criterion to explain")
             return
         self.app.push_screen(ExplainScreen(self.rollout_id, verdict.key))
 

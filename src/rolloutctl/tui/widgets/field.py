@@ -33,6 +33,27 @@ class ArmingField(Field):
         return False
 
 
+class Filter(Field):
+    """Out of sight and out of reach of every other way to the focus until `open`."""
+
+    def __init__(self, placeholder: str) -> None:
+        super().__init__(placeholder, id="filter")
+        self.can_focus = False
+        self.add_class("-hidden")
+
+    def open(self) -> None:
+        self.can_focus = True
+        self.remove_class("-hidden")
+        self.focus()
+
+    def settle(self) -> None:
+        """To be called with every draw: once something else has the focus only `open` gives it back."""
+        focused = self.screen.focused
+        if focused is not None and focused is not self:
+            self.can_focus = False
+        self.set_class(not (self.can_focus or self.value), "-hidden")
+
+
 class Check(Checkbox):
     """A box that is empty until it is ticked, also where there are no colours to tell (Textual only dims its mark)."""
 
