@@ -272,3 +272,19 @@ async def test_a_rollout_that_ended_with_people_on_the_canary_can_be_rolled_back
     assert reply.code is ExitCode.OK
     await until(engine, "rolled back", lambda s: s.state.status is Status.ROLLED_BACK)
     assert world.provider.cohort == OFF
+
+
+async def test_a_second_rollback_looks_and_leaves_nothing_unanswered(start: Start, world: TestWorld) -> None:
+    engine = await start()
+    await until(engine, "read", lambda s: s.flag.read_at is not None)
+    await advance(engine)
+    await until(engine, "baking", lambda s: s.state.step in {Step.BAKING, Step.READY})
+    await engine.command(Command(CommandKind.ROLLBACK, "checkout#1"))
+    await until(engine, "rolled back", lambda s: s.state.status is Status.ROLLED_BACK)
+    world.provider.cohort = Cohort(percent=5)
+    reply = await engine.command(Command(CommandKind.ROLLBACK, "checkout#1", why="once more"))
+    assert reply.code is ExitCode.OK
+    assert world.provider.cohort == OFF
+    again = await until(engine, "still rolled back", lambda s: s.state.status is Status.ROLLED_BACK)
+    assert again.state.requests == ()
+    assert world.recorded

@@ -101,19 +101,18 @@ class Asker:
     async def _rollback(self, record: RolloutRecord, body: ev.Body, command: Command) -> Reply:
         """Takes the lease over at once; without a journal the flag is turned off all the same."""
         state = record.state
-        again = state.status is Status.ROLLED_BACK
         other = self._others(record)
         if other and state.status.final:
             return Reply(ExitCode.REFUSED, f"{other} is active on {state.target} now; roll that one back.")
+        if state.status is Status.ROLLED_BACK:
+            return await self._off_again(record)
         try:
             event = await request(self._world, record, body)
-            if record.held is None and not again:
+            if record.held is None:
                 await self._take(record, force=True)
         except JournalUnreachable as error:
             done = await emergency_off(self._world, state.target, command.why or "rollback while the journal cannot be written")
             return Reply(done.code, f"{done.sentence} The journal cannot be written ({error}); recorded in {done.record}.")
-        if again:
-            return await self._off_again(record)
         return await self._answer(record, event.seq)
 
     def _others(self, record: RolloutRecord) -> str:
