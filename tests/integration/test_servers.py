@@ -311,12 +311,17 @@ class TestServerProcess:
     def test_no_server_outlives_a_run_that_is_ended(self, end: signal.Signals, tmp_path: Path) -> None:
         port = free_port()
         owner = f"""
-import sys, time
+import socket, sys, time
 from pathlib import Path
 from servers.process import ServerProcess
 command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "{port}"]
 server = ServerProcess("web", command, folder=Path({str(tmp_path)!r}))
+def serves():
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", {port})) == 0
 server.start()
+# The kernel is asked to end it with us by the launcher, a moment after it began.
+server.wait_until(serves, timeout_s=30)
 print(server.pid, flush=True)
 time.sleep(60)
 """
@@ -328,7 +333,7 @@ time.sleep(60)
             server = int(run.stdout.readline())
             assert Path(f"/proc/{server}").exists()
             run.send_signal(end)
-        eventually(lambda: not _is_alive(server), within_s=5)
+        eventually(lambda: not _is_alive(server))
 
 
 class TestLeftovers:
