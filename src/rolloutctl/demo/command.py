@@ -147,12 +147,16 @@ def _begin(engine: EngineThread, names: dict[Scenario, str], ended: Callable[[],
 
 
 def _without_screen(world: WorldUrls, files: DemoFiles) -> int:
-    """Say how to reach it from another terminal, and serve until somebody ends it."""
+    """Say how to reach it from another terminal, and serve until somebody ends it; returns the exit code."""
+    # Blocked first: a signal that is not waited for yet would end us with the demo's folder left behind.
+    ending = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ending)
     for name, value in environment(world).items():
         print(f"export {name}={value}")  # noqa: T201
     print(f"# config: {files.config}")  # noqa: T201
     for scenario, path in files.plans.items():
         print(f"# {scenario}: rolloutctl --config {files.config} start {path}   ({SERVICES[scenario].title})")  # noqa: T201
     print("# Ctrl+C ends it.", flush=True)  # noqa: T201
-    signal.sigwait({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-    return 0
+    ended_by = signal.sigwait(ending)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ending)
+    return 0 if ended_by == signal.SIGINT else 128 + ended_by
