@@ -64,8 +64,8 @@ class Driver:
 
     def _over(self) -> bool:
         state = self._rollout.state
-        if state.status is Status.ROLLED_BACK and state.ended_at is not None:
-            return state.open_intent is None and self._world.time.now() > state.ended_at + self._rollout.plan.rollback.watch_after
+        if state.status is Status.ROLLED_BACK:
+            return state.open_intent is None and not self._rollout.watched(self._world.time.now())
         return state.status.final and not any(request.kind is ev.Kind.ROLLBACK_REQUESTED for request in state.requests)
 
     async def _work(self) -> datetime | None:

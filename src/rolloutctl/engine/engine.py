@@ -25,7 +25,7 @@ from rolloutctl.errors import LeaseLost, RolloutctlError
 from rolloutctl.model.events import Event, Kind
 from rolloutctl.model.fold import fold
 from rolloutctl.model.outcome import Health
-from rolloutctl.model.state import RolloutState, Status
+from rolloutctl.model.state import RolloutState
 from rolloutctl.plan.model import Plan
 from rolloutctl.plan.read import read_plan
 from rolloutctl.ports import Journal, Lease
@@ -198,7 +198,7 @@ class Engine:
         for record in list(self.records.values()):
             if record.held is not None:
                 await self._renew(record)
-            elif not record.state.status.final or self._watching(record):
+            elif not record.state.status.final or record.watched(self.world.time.now()):
                 await self._look_at_lease(record)
 
     async def _renew(self, record: RolloutRecord) -> None:
@@ -273,12 +273,6 @@ class Engine:
         if running is not None:
             running[0].stop()
         self.mark()
-
-    def _watching(self, record: RolloutRecord) -> bool:
-        state = record.state
-        if state.status is not Status.ROLLED_BACK or state.ended_at is None:
-            return False
-        return self.world.time.now() <= state.ended_at + record.plan.rollback.watch_after
 
     # --- publishing ------------------------------------------------------------------------------------
 

@@ -168,10 +168,8 @@ def _is_judged(rollout: RolloutRecord) -> bool:
 
 
 def _is_watched(world: World, rollout: RolloutRecord) -> bool:
-    state = rollout.state
-    if state.status is Status.ROLLED_BACK and state.ended_at is not None:
-        return world.time.now() <= state.ended_at + rollout.plan.rollback.watch_after + timedelta(minutes=1)
-    return not state.status.final
+    """A minute longer than a rollback is watched, so that the last look is not missed."""
+    return not rollout.state.status.final or rollout.watched(world.time.now() - timedelta(minutes=1))
 
 
 def _direction(share: float | None, expected: float | None) -> str:

@@ -74,19 +74,12 @@ def _driver(world: World, rollout: RolloutRecord) -> Driver:
     state = rollout.state
     if rollout.held is not None:
         return Driver(Driving.HERE, rollout.held.holder, rollout.driving_since)
-    if state.status.final and not _watching(world, rollout):
+    if state.status.final and not rollout.watched(world.time.now()):
         return Driver(Driving.NOT_NEEDED, "", None)
     lease = rollout.lease_seen
     if lease is not None and lease.expires_in_s > 0:
         return Driver(Driving.ELSEWHERE, lease.holder, None)
     return Driver(Driving.UNATTENDED, lease.holder if lease is not None else "", rollout.unattended_since)
-
-
-def _watching(world: World, rollout: RolloutRecord) -> bool:
-    state = rollout.state
-    if state.status is not Status.ROLLED_BACK or state.ended_at is None:
-        return False
-    return world.time.now() <= state.ended_at + rollout.plan.rollback.watch_after
 
 
 def _errors(rollout: RolloutRecord, facts: Facts) -> Iterable[str]:

@@ -15,6 +15,7 @@ from rolloutctl.model.events import DecisionMade, Event, Kind
 from rolloutctl.model.fold import fold
 from rolloutctl.model.state import RolloutState
 from rolloutctl.plan.model import Plan
+from rolloutctl.policy.rollback import watched_until
 from rolloutctl.ports import Lease
 
 
@@ -45,6 +46,11 @@ class RolloutRecord:
     @property
     def id(self) -> str:
         return self.state.id
+
+    def watched(self, now: datetime) -> bool:
+        """It was rolled back, and exposure is still watched."""
+        until = watched_until(self.plan, self.state)
+        return until is not None and now <= until
 
     def absorb(self, events: Iterable[Event]) -> bool:
         """Fold events that are new to us, in order; tells whether there were any."""

@@ -104,9 +104,17 @@ def _expected(state: RolloutState) -> Cohort:
     return (state.expected.effective if state.expected is not None else None) or OFF
 
 
+def watched_until(plan: Plan, state: RolloutState) -> datetime | None:
+    """Until when exposure is watched after a rollback; None: it was not rolled back."""
+    if state.status is not Status.ROLLED_BACK or state.ended_at is None:
+        return None
+    return state.ended_at + plan.rollback.watch_after
+
+
 def watch_after(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision:
     """After a rollback, exposure above the target is turned off again and journalled as drift."""
-    if state.ended_at is None or (facts.now > state.ended_at + plan.rollback.watch_after and state.open_intent is None):
+    until = watched_until(plan, state)
+    if until is None or (facts.now > until and state.open_intent is None):
         return do.Wait()
     if state.open_intent is not None:
         waiting = _pause(state, facts)
@@ -114,7 +122,7 @@ def watch_after(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision:
             return do.Wait(until=waiting)
         return do.SendAgain() if state.open_intent.not_applied else do.Reconcile()
     if facts.flag is None or not above(facts.flag, state, rollback_target(plan, state)):
-        return do.Wait(until=state.ended_at + plan.rollback.watch_after)
+        return do.Wait(until=until)
     if state.drifted != str(facts.flag):
         return do.NoteDrift(expected=str(rollback_target(plan, state)), actual=str(facts.flag))
     waiting = _pause(state, facts)

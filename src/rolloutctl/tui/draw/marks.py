@@ -54,20 +54,6 @@ def of_verdict_word(word: str) -> Mark:
     return of_verdict(State(word)) if word in State.__members__ else Mark("?", word or "nothing yet", Ink.DIM)
 
 
-def of_phase_verdict(state: PhaseState) -> Mark:
-    match state:
-        case PhaseState.BREACH:
-            return Mark("✖", "BREACH", Ink.BAD)
-        case PhaseState.HOLD:
-            return Mark("⚠", "HOLD", Ink.WARN)
-        case PhaseState.PENDING:
-            return Mark("◷", "PENDING", Ink.WAIT)
-        case PhaseState.READY:
-            return Mark("✔", "READY", Ink.GOOD)
-        case _:
-            assert_never(state)
-
-
 def of_reply(kind: CommandKind, code: ExitCode) -> Mark:
     """A change of the flag that was accepted has not been made by that."""
     later = kind in {CommandKind.ROLLBACK, CommandKind.ADVANCE, CommandKind.BACK}
