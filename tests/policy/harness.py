@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from policy.flag_server import CrashError, DownError, FlagServer, state_of
+from policy.transitions import check_move
 from rolloutctl.config import Config
 from rolloutctl.model import events as ev
 from rolloutctl.model import outcome as out
@@ -102,7 +103,9 @@ class Rollout:
         digest = ev.event_hash(seq, self.now, actor, "host", stream, kind, 1, text, prev)
         event = Event(seq, self.now, actor, "host", stream, kind, 1, parsed, text, prev, digest)
         self.events.append(event)
-        self._state = fold([event], self._state)
+        before, self._state = self._state, fold([event], self._state)
+        if before is not None:
+            check_move(before, self._state)
         return event
 
     def of(self, *kinds: type[ev.Body]) -> list[Event]:
