@@ -19,6 +19,8 @@ BIN := .venv/bin
 RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
 SERVERS_READY := .venv/.ready-servers
+WHEEL_READY := .cache/wheel/.ready
+SOURCES := $(shell find src -type f -not -name '*.pyc') README.md LICENSE
 STATUS := .cache/pytest-status
 
 # A checkout that was moved, or whose Python is gone, has a .venv that no longer works: set it up again.
@@ -34,9 +36,10 @@ help:
 demo: $(RUN_READY)
 	@$(BIN)/rolloutctl demo $(ARGS)
 
-test: $(DEV_READY) $(SERVERS_READY)
+# The tests run against the wheel, as users get it, in an environment of its own; .venv holds the checkout itself.
+test: $(WHEEL_READY) $(SERVERS_READY)
 	@mkdir -p $(dir $(STATUS)); \
-	$(BIN)/python -m pytest $(if $(filter-out 0,$(WORKERS)),-n $(WORKERS) --dist loadgroup) \
+	.cache/wheel/bin/python -m pytest --require-wheel $(if $(filter-out 0,$(WORKERS)),-n $(WORKERS) --dist loadgroup) \
 	  $(if $(REQUIRE_SERVICES),--require-services) $(ARGS); \
 	status=$$?; echo $$status > $(STATUS); exit $$status
 
@@ -64,6 +67,9 @@ $(RUN_READY): requirements/run.txt requirements/build.txt pyproject.toml scripts
 
 $(DEV_READY): requirements/dev.txt requirements/build.txt pyproject.toml scripts/setup.sh $(STALE)
 	@scripts/setup.sh dev
+
+$(WHEEL_READY): $(SOURCES) $(DEV_READY)
+	@scripts/setup.sh wheel
 
 $(SERVERS_READY): scripts/setup.sh scripts/apt-install.sh tests/servers/unleash_install.py | $(DEV_READY)
 	@scripts/setup.sh servers

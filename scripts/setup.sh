@@ -3,6 +3,7 @@
 #
 #   setup.sh run       .venv with the locked run-time dependencies and rolloutctl itself
 #   setup.sh dev       the same, with what the tests and checks need
+#   setup.sh wheel     the built wheel in .cache/wheel, with what the tests need: what `make test` tests
 #   setup.sh servers   the real servers for the tests, as far as this machine allows
 #   setup.sh lock      renews requirements/*.txt from pyproject.toml (further arguments go to uv)
 #
@@ -110,6 +111,22 @@ install_packages() { # requirements file
   printf '%s' "$PWD" >.venv/.checkout
 }
 
+install_wheel() { # rebuilt from the checkout; the environment is made anew only where the locked packages changed
+  local env=.cache/wheel into=(--quiet --python .cache/wheel/bin/python) locked
+  locked=$(cat requirements/dev.txt scripts/setup.sh | sha256sum)
+  if [ "$(cat $env/.locked 2>/dev/null)" != "$locked $PWD" ] || ! $env/bin/python -c '' 2>/dev/null; then
+    say "making .cache/wheel for the tests"
+    "$UV" venv --quiet --clear --python .venv/bin/python $env
+    "$UV" pip install "${into[@]}" --require-hashes --only-binary :all: -r requirements/dev.txt
+    printf '%s' "$locked $PWD" >$env/.locked
+  fi
+  say "building and installing the wheel"
+  rm -rf .cache/dist
+  "$UV" build --quiet --wheel --no-build-isolation --python .venv/bin/python --out-dir .cache/dist .
+  "$UV" pip install "${into[@]}" --no-deps --no-index --reinstall .cache/dist/*.whl
+  touch $env/.ready
+}
+
 missing_debian_packages() {
   local old_path=$PATH
   PATH=$PATH:/usr/local/bin:/usr/bin:/usr/sbin
@@ -160,7 +177,11 @@ case $command in
     install_packages requirements/dev.txt
     touch .venv/.ready-run .venv/.ready-dev
     ;;
+  wheel)
+    find_uv
+    install_wheel
+    ;;
   servers) set_up_servers ;;
   lock) renew_locks "$@" ;;
-  *) die "usage: scripts/setup.sh run|dev|servers|lock" ;;
+  *) die "usage: scripts/setup.sh run|dev|wheel|servers|lock" ;;
 esac

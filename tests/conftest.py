@@ -4,9 +4,12 @@ A test that asks for `prometheus_binary` or `unleash_server` is a service test a
 cannot be had it is skipped with the reason; with --require-services that is a failure.
 """
 
+import json
 import os
 import uuid
 from collections.abc import Generator, Iterator
+from importlib.metadata import distribution
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--require-services",
         action="store_true",
         help="a service test that would be skipped fails (for CI)",
+    )
+    parser.addoption(
+        "--require-wheel",
+        action="store_true",
+        help="refuse to test the checkout itself: what is tested must be installed from a built wheel",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--require-wheel") and not installed_from_wheel():
+        raise pytest.UsageError("rolloutctl is not installed from a wheel here; `make test` builds and installs one.")
+
+
+def installed_from_wheel() -> bool:
+    """Not in editable mode, and imported from where it is installed."""
+    installed = distribution("rolloutctl")
+    origin = json.loads(installed.read_text("direct_url.json") or "{}")
+    found = find_spec("rolloutctl")
+    where = Path(str(installed.locate_file("rolloutctl"))).resolve()
+    return (
+        not origin.get("dir_info", {}).get("editable", False)
+        and found is not None
+        and found.origin is not None
+        and Path(found.origin).resolve().parent == where
     )
 
 
