@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 
 from servers.places import work_folder
-from servers.postgres import find_postgres
+from servers.postgres import Database, PostgresServer, find_postgres, running_postgres
 from servers.prometheus import find_prometheus
 from servers.unleash import UnleashServer, running_unleash
 from servers.unleash_install import UnleashUnavailableError, ensure_unleash
@@ -26,7 +26,7 @@ settings.register_profile("explore", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "explore")
 
-SERVICE_FIXTURES = {"unleash_server": "unleash", "prometheus_binary": "prometheus"}
+SERVICE_FIXTURES = {"unleash_server": "unleash", "prometheus_binary": "prometheus", "postgres_server": "postgres"}
 """Fixture -> the group whose tests share a worker, so that each server is started once."""
 
 
@@ -105,6 +105,23 @@ def prometheus_binary() -> Path:
     if found is None:
         pytest.skip("There is no `prometheus` on PATH. As root: apt-get install prometheus")
     return found
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One cluster for all tests of a worker; each makes a database of its own."""
+    if find_postgres() is None:
+        pytest.skip("There is no PostgreSQL. As root: apt-get install postgresql")
+    with work_folder("postgres") as work, running_postgres(work=work) as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Database:
+    name = f"journal_{uuid.uuid4().hex[:12]}"
+    postgres_server.create_database(name)
+    monkeypatch.setenv("PGPASSWORD", postgres_server.password)
+    return Database(postgres_server, name)
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,6 @@ def ana() -> Author:
 
 @pytest.fixture
 def journal(path: Path, clock: Ticking) -> Iterator[SqliteJournal]:
-    """The store under test in the conformance suite; another store joins here as a parameter."""
     opened = open_sqlite(path, 0o600, clock)
     yield opened
     opened.close()

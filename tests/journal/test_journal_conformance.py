@@ -1,11 +1,14 @@
 """What every store must do, said through `ports.Journal` alone."""
 
 import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from rolloutctl.errors import InvalidInput, JournalCorrupt, LeaseLost
+from rolloutctl.journal.postgres.store import open_postgres
+from rolloutctl.journal.sqlite import open_sqlite
 from rolloutctl.model.events import (
     GENESIS,
     Body,
@@ -20,12 +23,28 @@ from rolloutctl.model.events import (
     body_json,
     event_hash,
 )
-from rolloutctl.ports import Author
+from rolloutctl.ports import Author, Journal
 
 STREAM = "rollout/checkout#1"
 OTHER = "rollout/search#1"
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 EFFECT = FlagFailed(intent=1, at=AT)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("sqlite"),
+        pytest.param("postgres", marks=[pytest.mark.service, pytest.mark.xdist_group("postgres")]),
+    ]
+)
+def journal(request: pytest.FixtureRequest, clock: Callable[[], datetime]) -> Iterator[Journal]:
+    """The store under test."""
+    if request.param == "sqlite":
+        opened: Journal = open_sqlite(request.getfixturevalue("path"), 0o600, clock)
+    else:
+        opened = open_postgres(request.getfixturevalue("database").url, clock)
+    yield opened
+    opened.close()
 
 
 def test_an_empty_journal(journal):

@@ -9,6 +9,7 @@ import secrets
 import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from servers.places import give_to_server_user
@@ -81,6 +82,19 @@ class PostgresServer:
             lines = (self._work / "data" / "postmaster.pid").read_text().splitlines()
             return lines[0] == str(self.pid) and lines[STATUS_LINE].strip() == "ready"
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An empty database of a running cluster."""
+
+    server: PostgresServer
+    name: str
+
+    @property
+    def url(self) -> str:
+        """Without a password: that comes from the environment."""
+        return f"postgresql://{SUPERUSER}@127.0.0.1:{self.server.port}/{self.name}"
 
 
 def find_postgres() -> Path | None:

@@ -125,8 +125,11 @@ class DrivingSite:
 
 
 @contextmanager
-def driving_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DrivingSite]:
-    """The plan is sealed as `checkout#1`; nobody drives yet. The metrics source is a port where nothing listens."""
+def driving_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal: str = "") -> Iterator[DrivingSite]:
+    """The plan is sealed as `checkout#1`; nobody drives yet. The metrics source is a port where nothing listens.
+
+    `journal`: its URL; default: a SQLite file in the folder.
+    """
     tokens, store = Tokens.make(), new_store()
     store.create_flag("default", FLAG, "release", None, "ana")
     monkeypatch.setenv("KILL_ADMIN", tokens.admin)
@@ -138,7 +141,7 @@ def driving_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dr
         config.write_text(
             f"""
 [journal]
-url = "sqlite:///{tmp_path / "journal.db"}"
+url = "{journal or f"sqlite:///{tmp_path / 'journal.db'}"}"
 lease = "1s"
 [ui]
 interval = "500ms"

@@ -1,13 +1,15 @@
-"""`journal show | follow | verify`.
+"""`journal show | follow | verify | export | copy`.
 
 `show --json`: {"events": [event_shape], "head_seq", "head_hash"}; `follow --json`: one event_shape a line;
-`verify --json`: {"ok", "events", "head_seq", "head_hash", "findings": [{seq what}], "claims"}.
+`verify --json`: {"ok", "events", "head_seq", "head_hash", "findings": [{seq what}], "claims"};
+`copy --json`: {"from", "to", "events", "blobs", "head_seq", "head_hash"}; `export`: see `journal/moving.py`.
 """
 
 from __future__ import annotations
 
 import re
 import time
+from contextlib import closing
 from datetime import tzinfo
 from pathlib import Path
 
@@ -16,10 +18,14 @@ from rolloutctl.cli.out import put, put_json, say
 from rolloutctl.cli.reading import journal_of, resolve, settings_of, stream_of
 from rolloutctl.cli.sentences import sentence, stamp, zone_of
 from rolloutctl.cli.shapes import event_shape
-from rolloutctl.engine.settings import journal_path
+from rolloutctl.engine.config_paths import SQLITE, on_a_server
+from rolloutctl.engine.opening import journal_begun, open_configured, open_store
+from rolloutctl.engine.settings import journal_path, journal_shown
 from rolloutctl.errors import ExitCode, InvalidInput
+from rolloutctl.journal.moving import copy, export, is_export, verify_export
 from rolloutctl.journal.verify import verify_file
 from rolloutctl.model.events import GENESIS, Event
+from rolloutctl.ports import Verified
 
 _LOOK_S = 0.25
 _WITNESS = re.compile(r"(\d{1,18})\s+([0-9a-f]{64})", re.ASCII)
@@ -73,8 +79,7 @@ def verify(globals_: Globals, file: Path | None, witness: str, *, as_json: bool)
         if parsed is None:
             raise InvalidInput("a witness is a number and 64 hex digits.", remedy='Write --witness "SEQ HASH" as it was printed.')
         seen = int(parsed[1]), parsed[2]
-    path = file if file is not None else journal_path(settings_of(globals_))
-    verified = verify_file(path, seen)
+    where, verified = _verified(globals_, file, seen)
     if as_json:
         findings = [{"seq": finding.seq, "what": finding.what} for finding in verified.findings]
         put_json(
@@ -91,10 +96,58 @@ def verify(globals_: Globals, file: Path | None, witness: str, *, as_json: bool)
         for finding in verified.findings:
             put(f"event {finding.seq}: {finding.what}")
         what = f"{len(verified.findings)} findings" if verified.findings else "nothing wrong was found"
-        put(f"{path}: {verified.events} events, {what}")
+        put(f"{where}: {verified.events} events, {what}")
         put(f"head: {verified.head_seq} {verified.head_hash}")
         say(verified.claims)
     return ExitCode.FAILED if verified.findings else ExitCode.OK
+
+
+def _verified(globals_: Globals, file: Path | None, seen: tuple[int, str] | None) -> tuple[str, Verified]:
+    if file is not None:
+        return str(file), verify_export(file, seen) if is_export(file) else verify_file(file, seen)
+    settings = settings_of(globals_)
+    path = journal_path(settings)
+    if path is not None:
+        return str(path), verify_file(path, seen)
+    with closing(open_configured(settings, read_only=True)) as journal:
+        return journal_shown(settings), journal.verify(seen)
+
+
+def export_all(globals_: Globals) -> ExitCode:
+    """Every event and blob as lines of JSON."""
+    settings = settings_of(globals_)
+    if not journal_begun(settings):
+        raise InvalidInput(f"there is no journal at {journal_shown(settings)} yet.")
+    with closing(open_configured(settings, read_only=True)) as journal:
+        for line in export(journal):
+            put(line)
+    return ExitCode.OK
+
+
+def copy_to(globals_: Globals, target: str, *, as_json: bool) -> ExitCode:
+    """Raises Refused where the target holds a journal already, JournalCorrupt where ours does not verify."""
+    settings = settings_of(globals_)
+    if not journal_begun(settings):
+        raise InvalidInput(f"there is no journal at {journal_shown(settings)} yet.")
+    url = target if on_a_server(target) else str(Path(target.removeprefix(SQLITE)).expanduser().absolute())
+    with closing(open_configured(settings, read_only=True)) as ours, closing(open_store(url)) as other:
+        moved = copy(ours, other)
+    if as_json:
+        put_json(
+            {
+                "from": journal_shown(settings),
+                "to": url,
+                "events": moved.events,
+                "blobs": moved.blobs,
+                "head_seq": moved.head_seq,
+                "head_hash": moved.head_hash,
+            }
+        )
+    else:
+        put(f"{moved.events} events and {moved.blobs} blobs copied to {url}")
+        put(f"head: {moved.head_seq} {moved.head_hash}")
+        say("Let `journal.url` in the config name the copy once nobody writes to the original any more.")
+    return ExitCode.OK
 
 
 def _line(event: Event, zone: tzinfo | None) -> str:

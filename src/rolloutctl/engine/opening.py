@@ -9,15 +9,22 @@ import getpass
 import os
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
-from rolloutctl.config import Config
+from rolloutctl.config import Config, Secret
 from rolloutctl.engine.clock import SystemClock
-from rolloutctl.engine.settings import Settings, journal_path
+from rolloutctl.engine.config_paths import SQLITE, on_a_server
+from rolloutctl.engine.secrets import read_secret
+from rolloutctl.engine.settings import Settings, journal_path, journal_shown
+from rolloutctl.errors import JournalUnreachable
 from rolloutctl.journal.fallback import recover
-from rolloutctl.journal.sqlite import open_sqlite
+from rolloutctl.journal.sqlite import SqliteJournal, open_sqlite
 from rolloutctl.ports import Author, Journal
+
+if TYPE_CHECKING:
+    from rolloutctl.journal.postgres.store import PostgresJournal
 
 
 def author(config: Config) -> Author:
@@ -31,11 +38,39 @@ def author(config: Config) -> Author:
 
 def open_journal(settings: Settings, *, read_only: bool = False) -> Journal:
     """Raises JournalUnreachable or JournalCorrupt."""
-    mode = int(settings.config.journal.mode, 8)
-    journal = open_sqlite(journal_path(settings), mode, SystemClock().now, read_only=read_only)
+    journal = open_configured(settings, read_only=read_only)
     if not read_only:
         recover(journal, fallback_path(), author(settings.config))
     return journal
+
+
+def open_store(
+    url: str, *, mode: str = "0600", read_only: bool = False, password: Secret | None = None
+) -> SqliteJournal | PostgresJournal:
+    """The store behind an absolute path, `sqlite:///PATH` or `postgresql://…`; as `open_journal`, and nothing is recovered."""
+    clock = SystemClock().now
+    if not on_a_server(url):
+        return open_sqlite(Path(url.removeprefix(SQLITE)), int(mode, 8), clock, read_only=read_only)
+    try:
+        from rolloutctl.journal.postgres.store import open_postgres  # noqa: PLC0415 - an extra, and slow to load
+    except ImportError:
+        raise JournalUnreachable(
+            "this rolloutctl was installed without what a journal in PostgreSQL needs.",
+            remedy="Install rolloutctl[postgres] in place of rolloutctl.",
+        ) from None
+    return open_postgres(url, clock, password=read_secret(password) if password is not None else "", read_only=read_only)
+
+
+def open_configured(settings: Settings, *, read_only: bool) -> SqliteJournal | PostgresJournal:
+    """The store of the config; nothing is recovered."""
+    config = settings.config.journal
+    return open_store(journal_shown(settings), mode=config.mode, read_only=read_only, password=config.password)
+
+
+def journal_begun(settings: Settings) -> bool:
+    """Whether there is anything to open; a server is always asked."""
+    path = journal_path(settings)
+    return path is None or path.exists()
 
 
 def fallback_path() -> Path:

@@ -27,13 +27,21 @@ def load(db: sqlite3.Connection, digest: str) -> bytes:
     """Raises JournalCorrupt when it is missing or does not match its digest."""
     row = db.execute("SELECT size, content FROM blobs WHERE digest = ?", (digest,)).fetchone()
     if row is None:
-        raise JournalCorrupt(f"the journal has no blob {digest}.", remedy="Run `rolloutctl journal verify`.")
+        raise not_there(digest)
     content = unpack(*row)
     if content is None or digest_of(content) != digest:
-        raise JournalCorrupt(
-            f"the blob {digest} does not match its digest: it was changed or damaged.", remedy="Run `rolloutctl journal verify`."
-        )
+        raise not_its_digest(digest)
     return content
+
+
+def not_there(digest: str) -> JournalCorrupt:
+    return JournalCorrupt(f"the journal has no blob {digest}.", remedy="Run `rolloutctl journal verify`.")
+
+
+def not_its_digest(digest: str) -> JournalCorrupt:
+    return JournalCorrupt(
+        f"the blob {digest} does not match its digest: it was changed or damaged.", remedy="Run `rolloutctl journal verify`."
+    )
 
 
 def unpack(size: object, packed: object) -> bytes | None:

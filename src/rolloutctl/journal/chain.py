@@ -14,7 +14,7 @@ from hashlib import sha256
 from json.encoder import encode_basestring as quote
 from typing import TypeAlias
 
-from rolloutctl.model.events import GENESIS, EventClass, Kind, class_of
+from rolloutctl.model.kinds import GENESIS, EventClass, Kind, class_of
 from rolloutctl.ports import Finding
 
 Row: TypeAlias = tuple[int, str, str, str, str, str, int, str, str, str]
@@ -58,6 +58,14 @@ class StreamLease:
     epoch: int
     taken: str
     released: bool = False
+
+    @property
+    def holder(self) -> str:
+        """Empty where the event does not say."""
+        try:
+            return str(json.loads(self.taken)["holder"])
+        except (ValueError, KeyError, TypeError):
+            return ""
 
 
 @dataclass(slots=True)

@@ -87,13 +87,18 @@ def check(db: sqlite3.Connection, lease: Lease) -> Held:
     held = find(db, lease.stream)
     if held is not None and held.belongs_to(lease.holder) and held.lease.epoch == lease.epoch:
         return held
+    raise lost(lease, held)
+
+
+def lost(lease: Lease, held: Held | None) -> LeaseLost:
+    """What to tell whoever believes to hold `lease` while the table says `held`."""
     if held is None:
         now = "nobody holds it"
     elif held.released:
         now = f"it was released at epoch {held.lease.epoch}"
     else:
         now = f"{held.lease.holder} holds it with epoch {held.lease.epoch}"
-    raise LeaseLost(
+    return LeaseLost(
         f"{lease.holder} does not drive {lease.stream} any more: its lease had epoch {lease.epoch}, now {now}.",
         remedy="Nothing was written. Look at what the other driver does; a rollback may take the lease over at once.",
     )
@@ -103,6 +108,14 @@ def imply_renewal(db: sqlite3.Connection, held: Held) -> None:
     """A holder that writes is alive: an expired lease starts anew, so that nobody takes it between an intent and its effect."""
     if held.expired:
         db.execute(f"UPDATE leases SET expires_at = {_NOW} + ttl_s WHERE stream = ?", (held.lease.stream,))  # noqa: S608
+
+
+def restore(db: sqlite3.Connection, stream: str, holder: str, epoch: int, *, released: bool) -> None:
+    """A lease of another journal, expired."""
+    db.execute(
+        f"INSERT INTO leases (stream, holder, epoch, expires_at, ttl_s, released) VALUES (?, ?, ?, {_NOW} - 0.001, 1, ?)",  # noqa: S608
+        (stream, holder, epoch, released),
+    )
 
 
 def release(db: sqlite3.Connection, lease: Lease) -> None:

@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 
 from rolloutctl.errors import InvalidInput, JournalCorrupt
 from rolloutctl.journal.chain import Row, row_hash
-from rolloutctl.model.events import KIND_OF, Body, Event, Kind, body_json, event_hash, parse_body
+from rolloutctl.model.events import KIND_OF, Body, Event, body_json, event_hash, parse_body
+from rolloutctl.model.kinds import EventClass, Kind, class_of
 from rolloutctl.ports import Author
 from rolloutctl.units import show_time
 
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters and what is left of bytes that were no UTF-8."""
+_OWN_KINDS = frozenset({Kind.LEASE_TAKEN, Kind.LEASE_RELEASED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,20 @@ def kind_of(body: Body) -> Kind:
     if kind is None:
         raise TypeError(f"{type(body).__name__} is not the body of a kind of event")
     return kind
+
+
+def refuse_effect(body: Body) -> None:
+    """Raises TypeError: an effect needs a lease."""
+    kind = kind_of(body)
+    if class_of(kind) is EventClass.EFFECT:
+        raise TypeError(f"{kind} is an effect: it needs a lease (append_held)")
+
+
+def refuse_own(body: Body) -> None:
+    """Raises TypeError for what a store writes by itself."""
+    kind = kind_of(body)
+    if kind in _OWN_KINDS:
+        raise TypeError(f"{kind} is written by taking and releasing a lease alone")
 
 
 def event_of(row: Row) -> Event:

@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from rolloutctl.errors import JournalCorrupt, JournalUnreachable
-from rolloutctl.model.events import GENESIS
+from rolloutctl.model.kinds import GENESIS
 
 VERSION = 1
 APPLICATION_ID = 0x524F_4C4A

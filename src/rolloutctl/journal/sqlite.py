@@ -9,34 +9,24 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from rolloutctl.errors import JournalUnreachable
 from rolloutctl.journal import blobs, files, leases, schema, trouble
-from rolloutctl.journal.chain import COLUMNS
-from rolloutctl.journal.rows import Draft, draft, event_of, kind_of, name, row_of, stream_name
+from rolloutctl.journal.chain import COLUMNS, Chain, Row
+from rolloutctl.journal.moving import refuse_unless_empty
+from rolloutctl.journal.newest import STREAMS
+from rolloutctl.journal.rows import Draft, draft, event_of, name, refuse_effect, refuse_own, row_of, stream_name
 from rolloutctl.journal.verify import open_reader, verify
-from rolloutctl.model.events import GENESIS, Body, Event, EventClass, Kind, LeaseReleased, LeaseTaken, class_of
+from rolloutctl.model.events import GENESIS, Body, Event, LeaseReleased, LeaseTaken
 from rolloutctl.ports import Author, Lease, Verified
 
 _INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _TOO_FAR = 2**62
 """No journal counts so far; a damaged one may say so."""
-_OWN_KINDS = frozenset({Kind.LEASE_TAKEN, Kind.LEASE_RELEASED})
-_STREAMS = """
-WITH RECURSIVE found (stream) AS (
-  SELECT min(stream) FROM events WHERE stream >= 'rollout/' AND stream < 'rollout0'
-  UNION ALL
-  SELECT (SELECT min(e.stream) FROM events e WHERE e.stream > found.stream AND e.stream < 'rollout0')
-  FROM found WHERE found.stream IS NOT NULL
-)
-SELECT stream FROM found WHERE stream IS NOT NULL
-ORDER BY (SELECT min(seq) FROM events e WHERE e.stream = found.stream)
-"""
-"""Hops from stream to stream through the index: costs as many steps as there are rollouts, not events."""
 
 
 def open_sqlite(
@@ -81,17 +71,15 @@ class SqliteJournal:
 
     def append(self, stream: str, body: Body, author: Author) -> Event:
         """Raises TypeError for an effect, and for lease events: those come from taking and releasing alone."""
-        kind = kind_of(body)
-        if class_of(kind) is EventClass.EFFECT:
-            raise TypeError(f"{kind} is an effect: it needs a lease (append_held)")
-        _refuse_own(kind)
+        refuse_effect(body)
+        refuse_own(body)
         ready = draft(stream, 0, body, author)
         with self._transaction():
             return self._insert(ready)
 
     def append_held(self, lease: Lease, body: Body, author: Author) -> Event:
         """Raises LeaseLost when somebody else took the lease or it was released; one that merely expired is renewed."""
-        _refuse_own(kind_of(body))
+        refuse_own(body)
         ready = draft(lease.stream, lease.epoch, body, author)
         with self._transaction():
             leases.imply_renewal(self._db, leases.check(self._db, lease))
@@ -106,7 +94,7 @@ class SqliteJournal:
 
     def streams(self) -> Sequence[str]:
         with trouble.plainly(self._path):
-            return [stream for (stream,) in self._db.execute(_STREAMS)]
+            return [stream for (stream,) in self._db.execute(STREAMS)]
 
     def head(self) -> tuple[int, str]:
         with trouble.plainly(self._path):
@@ -179,6 +167,26 @@ class SqliteJournal:
         with trouble.plainly(self._path):
             return verify(self._db, witness)
 
+    def raw(self) -> Iterator[Row]:
+        with trouble.plainly(self._path):
+            yield from self._db.execute(f"SELECT {COLUMNS} FROM events ORDER BY seq")  # noqa: S608
+
+    def raw_blobs(self) -> Iterator[tuple[str, bytes]]:
+        with trouble.plainly(self._path):
+            digests = [digest for (digest,) in self._db.execute("SELECT digest FROM blobs ORDER BY digest")]
+        for digest in digests:
+            yield digest, self.get_blob(digest)
+
+    def adopt(self, rows: Iterable[Row], contents: Iterable[bytes], chain: Chain) -> None:
+        """Raises Refused where there are events already."""
+        with self._transaction():
+            refuse_unless_empty(self)
+            for content in contents:
+                blobs.store(self._db, blobs.digest_of(content), content)
+            self._db.executemany(_INSERT, rows)
+            for stream, lease in chain.leases.items():
+                leases.restore(self._db, stream, lease.holder, lease.epoch, released=lease.released)
+
     def close(self) -> None:
         self._db.close()
 
@@ -205,8 +213,3 @@ class SqliteJournal:
                     with suppress(sqlite3.Error):
                         self._db.execute("ROLLBACK")
                 raise
-
-
-def _refuse_own(kind: Kind) -> None:
-    if kind in _OWN_KINDS:
-        raise TypeError(f"{kind} is written by taking and releasing a lease alone")

@@ -5,7 +5,6 @@ Invariant: reads only, in one transaction, so that appends of other processes ne
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,15 +12,10 @@ from pathlib import Path
 
 from rolloutctl.errors import JournalCorrupt, JournalUnreachable
 from rolloutctl.journal import blobs, files, leases, schema, trouble
-from rolloutctl.journal.chain import COLUMNS, Chain, Findings, Row, StreamLease, check_chain
+from rolloutctl.journal.chain import COLUMNS, Chain, Findings, Row, check_chain
+from rolloutctl.journal.claims import claims
+from rolloutctl.journal.lease_table import LeaseRow, check_leases
 from rolloutctl.ports import Verified
-
-_DETECTS = (
-    "Every column, link and number of every event, every blob and the lease table were checked. Detected are edits, insertions,"
-    " re-ordering and the removal of events from the beginning or the middle; blobs that are missing or changed; effects written"
-    " without the lease."
-)
-_SPARES = "Blobs that no event names, and who held a lease until when, are not covered by the chain."
 
 
 def verify_file(path: Path, witness: tuple[int, str] | None = None) -> Verified:
@@ -69,11 +63,11 @@ def verify(db: sqlite3.Connection, witness: tuple[int, str] | None = None) -> Ve
 
         _guarded(findings, walk)
         _guarded(findings, lambda: _check_blobs(db, chain, findings))
-        _guarded(findings, lambda: _check_leases(db, chain.leases, findings))
+        _guarded(findings, lambda: _check_leases(db, chain, findings))
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
-    return Verified(chain.events, chain.head_seq, chain.head_hash, findings.all(), _claims(witness))
+    return Verified(chain.events, chain.head_seq, chain.head_hash, findings.all(), claims(witness))
 
 
 def _guarded(findings: Findings, check: Callable[[], None]) -> None:
@@ -84,20 +78,6 @@ def _guarded(findings: Findings, check: Callable[[], None]) -> None:
         raise
     except (sqlite3.Error, UnicodeDecodeError) as error:
         findings.add(0, f"the database is damaged and cannot be read to its end: {error}")
-
-
-def _claims(witness: tuple[int, str] | None) -> str:
-    if witness is None:
-        end = (
-            "Without a witness, a journal that was cut off at the end, put back to an old copy or rewritten as a whole is not"
-            " detected."
-        )
-    else:
-        end = (
-            f"Up to event {witness[0]}, the witness, a cut-off end, an old copy put back and a rewrite of the whole are detected"
-            " too; after it they are not."
-        )
-    return f"{_DETECTS} {end} {_SPARES}"
 
 
 def _reader(path: Path, options: str, busy_s: float) -> sqlite3.Connection:
@@ -152,28 +132,15 @@ def _check_blobs(db: sqlite3.Connection, chain: Chain, findings: Findings) -> No
             findings.add(seq, f"names blob {digest}, which is missing")
 
 
-def _check_leases(db: sqlite3.Connection, chained: dict[str, StreamLease], findings: Findings) -> None:
+def _check_leases(db: sqlite3.Connection, chain: Chain, findings: Findings) -> None:
     rows = {stream: rest for stream, *rest in db.execute("SELECT stream, holder, epoch, released FROM leases")}
-    for stream, (holder, epoch, released) in rows.items():
+    for stream in rows:
         try:
             leases.find(db, stream)
         except JournalCorrupt as error:
             findings.add(0, error.message)
-        known = chained.get(stream)
-        if known is None:
-            findings.add(0, f"the lease table has a row for {stream}, whose lease was never taken")
-        elif epoch != known.epoch:
-            findings.add(0, f"the lease table says epoch {epoch} for {stream}, the events say {known.epoch}")
-        elif holder != _holder(known.taken):
-            findings.add(0, f"the lease table says {holder} holds {stream}, the events say {_holder(known.taken)}")
-        elif bool(released) != known.released:
-            findings.add(0, f"the lease table and the events differ on whether the lease of {stream} was released")
-    for stream in chained.keys() - rows.keys():
-        findings.add(0, f"the lease table has no row for {stream}, whose lease was taken")
-
-
-def _holder(taken: str) -> str:
-    try:
-        return str(json.loads(taken)["holder"])
-    except (ValueError, KeyError, TypeError):
-        return "nobody that can be read"
+    check_leases(
+        {stream: LeaseRow(holder, epoch, released=bool(released)) for stream, (holder, epoch, released) in rows.items()},
+        chain,
+        findings,
+    )
