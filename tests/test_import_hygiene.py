@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from carded import House
+
 SOURCE = Path(__file__).parents[1] / "src" / "rolloutctl"
 PURE = [
     "errors",
@@ -83,3 +85,53 @@ def test_a_command_loads_only_what_it_needs(arguments: list[str], absent: set[st
     found = loaded(command(*arguments), tmp_path)
     assert "rolloutctl" in found
     assert not found & absent
+
+
+def glanced(folder: Path) -> House:
+    house = House(folder)
+    house.keep()
+    house.journal.close()
+    return house
+
+
+@pytest.mark.parametrize("arguments", [["status", "--json"], ["status"], ["status", "two"]])
+def test_status_at_a_glance_loads_nothing_heavy(arguments: list[str], tmp_path: Path):
+    house = glanced(tmp_path)
+    found = loaded(command("--config", str(house.config), *arguments), tmp_path)
+    assert "sqlite3" in found, "it has looked at the journal"
+    assert not found & (TEXT_ONLY - {"sqlite3"})
+
+
+def test_the_first_look_loads_nothing_heavy(tmp_path: Path):
+    house = glanced(tmp_path)
+    script = f"""
+from datetime import UTC, datetime
+from pathlib import Path
+from rolloutctl.__main__ import main
+from rolloutctl.engine.cards import glance
+from rolloutctl.engine.config_files import Surroundings
+from rolloutctl.tui.first import picture
+lines = picture(glance(Path({str(house.config)!r}), Surroundings.here()), datetime.now(UTC), 120, 40)
+assert any("two#1" in text for text, _ in lines)
+"""
+    assert not loaded(script, tmp_path) & (TEXT_ONLY - {"sqlite3"})
+
+
+def test_a_rollback_loads_neither_numbers_nor_a_screen_nor_what_is_not_asked(tmp_path: Path):
+    house = glanced(tmp_path)
+    script = f"import sys\nsys.argv = ['rolloutctl', '--config', {str(house.config)!r}, 'rollback', 'two']\n"
+    script += "from rolloutctl.cli.plain import plain_line\nassert plain_line(sys.argv[1:])\n"
+    script += "import rolloutctl.cli.acting, rolloutctl.flags.unleash"
+    found = loaded(script, tmp_path)
+    assert {"httpx", "pydantic", "asyncio"} <= found
+    assert not found & {
+        "textual",
+        "numpy",
+        "pandas",
+        "requests",
+        "prometheus_api_client",
+        "promql_parser",
+        "typer",
+        "rich",
+        "click",
+    }

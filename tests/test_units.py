@@ -7,13 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from rolloutctl.model.fields import Duration, MarginOf, Number, Percent, Share
 from rolloutctl.units import (
-    Duration,
     Margin,
-    MarginOf,
-    Number,
-    Percent,
-    Share,
     parse_duration,
     parse_number,
     parse_percentage,

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from rolloutctl.model.cohort import Cohort, CohortState, Target
-from rolloutctl.model.events import Body, Event
-from rolloutctl.model.outcome import Capabilities, Change, ForeignEdit, Health, Outcome, Verification
-from rolloutctl.model.samples import Answer, Query
+if TYPE_CHECKING:  # a lease is read in places that must not load pydantic
+    from rolloutctl.model.cohort import Cohort, CohortState, Target
+    from rolloutctl.model.events import Body, Event
+    from rolloutctl.model.outcome import Capabilities, Change, ForeignEdit, Health, Outcome, Verification
+    from rolloutctl.model.samples import Answer, Query
 
 
 class Clock(Protocol):
@@ -80,6 +81,15 @@ class Provider(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class TellsChanges(Protocol):
+    """A provider that also tells, by one cheap request, whether anything was changed at all."""
+
+    async def newest_change(self) -> str:
+        """Another text whenever a flag was changed; empty: it cannot tell. Raises ProviderUnreachable or InvalidInput."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

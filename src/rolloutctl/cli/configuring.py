@@ -9,7 +9,7 @@ from __future__ import annotations
 from rolloutctl.cli.options import Globals
 from rolloutctl.cli.out import put, put_json
 from rolloutctl.cli.reading import settings_of
-from rolloutctl.engine.settings import Surroundings, effective, journal_path
+from rolloutctl.engine.settings import Surroundings, effective, journal_shown
 from rolloutctl.errors import ExitCode
 
 
@@ -28,12 +28,12 @@ def show(globals_: Globals, *, as_json: bool) -> ExitCode:
 def path(globals_: Globals, *, as_json: bool) -> ExitCode:
     settings, here = settings_of(globals_), Surroundings.here()
     if as_json:
-        put_json({"files": [str(file) for file in settings.files], "journal": str(journal_path(settings))})
+        put_json({"files": [str(file) for file in settings.files], "journal": journal_shown(settings)})
         return ExitCode.OK
     usual = (here.config_home / "config.toml", here.cwd / "rolloutctl.toml")
     for file in dict.fromkeys((*usual, *settings.files)):
         put(f"{file}  {'read' if file in settings.files else 'not there'}")
-    put(f"{journal_path(settings)}  journal")
+    put(f"{journal_shown(settings)}  journal")
     return ExitCode.OK
 
 

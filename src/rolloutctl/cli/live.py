@@ -8,12 +8,12 @@ from __future__ import annotations
 from rolloutctl.cli.options import Globals
 from rolloutctl.cli.out import clean, paint, put_json, put_painted, say
 from rolloutctl.cli.reading import journal_of, resolve, settings_of, utc_now
-from rolloutctl.cli.sentences import condition, where
+from rolloutctl.cli.sentences import condition
 from rolloutctl.cli.session import Session, session
 from rolloutctl.cli.shapes import live_shape
-from rolloutctl.cli.status import mark
 from rolloutctl.cli.waits import first_look_s
-from rolloutctl.engine.settings import journal_path
+from rolloutctl.engine.card_of import mark, where
+from rolloutctl.engine.settings import journal_shown
 from rolloutctl.engine.snapshot import RolloutSnapshot
 from rolloutctl.engine.wiring import Options
 from rolloutctl.errors import ExitCode
@@ -31,7 +31,7 @@ def show_live(globals_: Globals, rollout: str, *, as_json: bool) -> ExitCode:
         found = [each for each in fleet.rollouts if wanted in {"", each.id}]
         head = running.thread.events(None, 0, 0).result()
     if as_json:
-        place = {"path": str(journal_path(settings)), "head_seq": head.head_seq, "head_hash": head.head_hash}
+        place = {"path": journal_shown(settings), "head_seq": head.head_seq, "head_hash": head.head_hash}
         shapes = [live_shape(each) for each in found]
         put_json(
             {

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rolloutctl.cli.options import Globals
-from rolloutctl.engine.opening import open_journal
-from rolloutctl.engine.settings import Settings, Surroundings, journal_path, read_settings
-from rolloutctl.errors import InvalidInput, JournalCorrupt, RolloutctlError
+from rolloutctl.cli.naming import resolved
+from rolloutctl.cli.toplevel import Globals
+from rolloutctl.engine.card import Card, holder
+from rolloutctl.engine.card_of import card_of
+from rolloutctl.engine.opening import journal_begun, open_journal
+from rolloutctl.engine.settings import Settings, Surroundings, read_settings
+from rolloutctl.errors import JournalCorrupt, RolloutctlError
 from rolloutctl.model.events import Event, rollout_stream
 from rolloutctl.model.fold import fold
 from rolloutctl.model.state import RolloutState
@@ -34,9 +37,13 @@ class Known:
         return self.state.id
 
     @property
+    def card(self) -> Card:
+        return card_of(self.plan, self.state)
+
+    @property
     def driver(self) -> str:
         """Who holds the lease; empty: nobody."""
-        return self.lease.holder if self.lease is not None and self.lease.expires_in_s > 0 else ""
+        return holder(self.lease)
 
 
 def settings_of(globals_: Globals) -> Settings:
@@ -47,7 +54,7 @@ def settings_of(globals_: Globals) -> Settings:
 @contextmanager
 def journal_of(settings: Settings) -> Iterator[Journal | None]:
     """The journal, read-only; None where none has been begun. Raises JournalUnreachable or JournalCorrupt."""
-    if not journal_path(settings).exists():
+    if not journal_begun(settings):
         yield None
         return
     journal = open_journal(settings, read_only=True)
@@ -64,16 +71,7 @@ def ids(journal: Journal | None) -> list[str]:
 
 def resolve(journal: Journal | None, name: str) -> str:
     """The id of `name#n`, or of the newest attempt of `name`. Raises InvalidInput naming what there is."""
-    known = ids(journal)
-    if name in known:
-        return name
-    attempts = [(int(number), each) for each in known for plan, _, number in [each.rpartition("#")] if plan == name]
-    if attempts:
-        return max(attempts)[1]
-    shown = ", ".join(known[-8:]) or "none yet"
-    raise InvalidInput(
-        f'there is no rollout "{name}" in this journal.', remedy=f"Rollouts: {shown}. Start one with `rolloutctl start PLAN`."
-    )
+    return resolved(ids(journal), name)
 
 
 def stream_of(rollout: str) -> str:

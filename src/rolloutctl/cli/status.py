@@ -1,23 +1,31 @@
-"""`status`: every rollout from the journal alone.
+"""`status`: every rollout from the journal alone, at a glance where the cards beside it fit, else from its events.
 
 JSON: {"at", "live": false, "journal": {"path", "head_seq", "head_hash"}, "rollouts": [rollout_shape], "broken": [sentence]}
+
+What only the slow way needs is loaded there: a glance loads neither pydantic nor the models.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from rolloutctl.cli.options import Globals
+from rolloutctl.cli.naming import resolved
 from rolloutctl.cli.out import clean, paint, put, put_json, put_painted, say
-from rolloutctl.cli.reading import Known, journal_of, load, load_all, settings_of, utc_now
-from rolloutctl.cli.sentences import clauses, condition, criteria_counts, served, where
-from rolloutctl.cli.shapes import driving_of, known_shape
-from rolloutctl.engine.settings import journal_path
+from rolloutctl.cli.toplevel import Globals
+from rolloutctl.engine.card import Card, holder
+from rolloutctl.engine.cards import glance, keep
+from rolloutctl.engine.config_files import Surroundings
 from rolloutctl.engine.snapshot import Driving
-from rolloutctl.errors import ExitCode
-from rolloutctl.model.events import GENESIS
-from rolloutctl.model.state import RolloutState, Status
+from rolloutctl.errors import ExitCode, RolloutctlError
+from rolloutctl.model.kinds import GENESIS
+from rolloutctl.model.state import Status
+from rolloutctl.ports import Lease
+
+if TYPE_CHECKING:
+    from rolloutctl.engine.settings import Settings
 
 WORST_FIRST = (
     Status.ROLLBACK_UNKNOWN,
@@ -31,82 +39,122 @@ WORST_FIRST = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    card: Card
+    lease: Lease | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    journal: str
+    """Where it is, for people."""
+    head: tuple[int, str]
+    rollouts: tuple[Shown, ...]
+    broken: tuple[str, ...] = ()
+    """What could not be read, as sentences."""
+
+
 def show(globals_: Globals, rollout: str, *, as_json: bool) -> ExitCode:
-    settings, now = settings_of(globals_), utc_now()
+    quick = at_a_glance(globals_, rollout)
+    if quick is not None:
+        return _shown(quick, rollout, as_json=as_json)
+    from rolloutctl.cli.reading import settings_of
+    from rolloutctl.engine.settings import journal_path
+
+    settings = settings_of(globals_)
+    found = from_events(settings, rollout)
+    code = _shown(found, rollout, as_json=as_json)
+    path = journal_path(settings)
+    if path is not None and not globals_.read_only:
+        cards = [each.card for each in found.rollouts]
+        keep(path, int(settings.config.journal.mode, 8), settings.digest, cards)
+    return code
+
+
+def at_a_glance(globals_: Globals, rollout: str) -> Found | None:
+    """None: a card is missing, or anything else is not as it was when the cards were made."""
+    seen = glance(globals_.config, Surroundings.here())
+    if seen is None:
+        return None
+    wanted = seen.rollouts
+    if rollout:
+        try:
+            name = resolved([each.rollout for each in seen.rollouts], rollout)
+        except RolloutctlError:
+            return None
+        wanted = tuple(each for each in seen.rollouts if each.rollout == name)
+    shown = tuple(Shown(each.card, each.lease) for each in wanted if each.card is not None)
+    return Found(str(seen.config.journal), seen.head, shown) if len(shown) == len(wanted) else None
+
+
+def from_events(settings: Settings, rollout: str) -> Found:
+    """Raises InvalidInput for a name that is not there, JournalUnreachable or JournalCorrupt."""
+    from rolloutctl.cli.reading import Known, journal_of, load, load_all
+    from rolloutctl.engine.settings import journal_shown
+
     broken: tuple[str, ...] = ()
     with journal_of(settings) as journal:
         if rollout:
-            found: tuple[Known, ...] = (load(journal, rollout),)
+            known: tuple[Known, ...] = (load(journal, rollout),)
         else:
-            found, broken = load_all(journal)
+            known, broken = load_all(journal)
         head = journal.head() if journal is not None else (0, GENESIS)
-    ordered = sorted(found, key=lambda known: (WORST_FIRST.index(known.state.status), -known.state.seq))
+    return Found(journal_shown(settings), head, tuple(Shown(each.card, each.lease) for each in known), broken)
+
+
+def _shown(found: Found, rollout: str, *, as_json: bool) -> ExitCode:
+    now = datetime.now(UTC)
+    ordered = sorted(found.rollouts, key=lambda each: (WORST_FIRST.index(each.card.status), -each.card.seq))
+    code = ExitCode.FAILED if found.broken else ExitCode.OK
     if as_json:
-        place = {"path": str(journal_path(settings)), "head_seq": head[0], "head_hash": head[1]}
-        shapes = [known_shape(known, now) for known in ordered]
-        put_json({"at": now, "live": False, "journal": place, "rollouts": shapes, "broken": list(broken)})
-        return ExitCode.FAILED if broken else ExitCode.OK
-    for sentence in broken:
+        place = {"path": found.journal, "head_seq": found.head[0], "head_hash": found.head[1]}
+        shapes = [each.card.driven(each.lease, now) for each in ordered]
+        put_json({"at": now, "live": False, "journal": place, "rollouts": shapes, "broken": list(found.broken)})
+        return code
+    for sentence in found.broken:
         say(sentence)
-    if not ordered and not broken:
+    if not ordered and not found.broken:
         say("There is no rollout in this journal yet. Start one: rolloutctl start PLAN. Try it all: rolloutctl demo.")
     elif rollout:
         _one(ordered[0], now)
     elif ordered:
         _table(ordered, now)
-    return ExitCode.FAILED if broken else ExitCode.OK
+    return code
 
 
-def _table(rollouts: Sequence[Known], now: datetime) -> None:
-    width = max(len(known.id) for known in rollouts)
-    places = [where(known.plan, known.state) for known in rollouts]
-    room = max(len(place) for place in places)
-    for known, place in zip(rollouts, places, strict=True):
-        glyph, ink = mark(known.state)
-        parts = [condition(known.plan, known.state, now), criteria_counts(known.state), driver_words(known, now)]
-        put_painted(
-            f"{paint(glyph, ink)} {clean(known.id):<{width}}  {clean(place):<{room}}  {clean('; '.join(filter(None, parts)))}"
-        )
+def _table(rollouts: Sequence[Shown], now: datetime) -> None:
+    width = max(len(each.card.rollout) for each in rollouts)
+    room = max(len(each.card.where) for each in rollouts)
+    for each in rollouts:
+        card = each.card
+        told = "; ".join(filter(None, [card.condition(now), card.criteria, _driver_words(each, now)]))
+        put_painted(f"{paint(card.glyph, card.ink)} {clean(card.rollout):<{width}}  {clean(card.where):<{room}}  {clean(told)}")
 
 
-def _one(known: Known, now: datetime) -> None:
-    state = known.state
-    glyph, ink = mark(state)
-    put_painted(f"{paint(glyph, ink)} {paint(known.id, 'bold')}  {clean(known.plan.shown)}")
+def _one(each: Shown, now: datetime) -> None:
+    card = each.card
+    put_painted(f"{paint(card.glyph, card.ink)} {paint(card.rollout, 'bold')}  {clean(card.title)}")
     lines = {
-        "phase": where(known.plan, state),
-        "state": condition(known.plan, state, now),
-        "flag": f"{state.target}: {served(known.plan, state)}",
-        "criteria": ", ".join(f"{key} {verdict.replace('_', ' ')}" for key, verdict in state.verdicts.items()),
-        "waits for": clauses(state.waiting_for),
-        "driver": driver_words(known, now) or "not needed any more",
-        "owner": state.owner,
-        "sealed": f"{state.plan_digest[:12]} by {state.sealed_by}",
+        "phase": card.where,
+        "state": card.condition(now),
+        "flag": card.served,
+        "criteria": card.verdicts,
+        "waits for": card.waits_for,
+        "driver": _driver_words(each, now) or "not needed any more",
+        "owner": card.owner,
+        "sealed": card.sealed,
     }
     for label, text in lines.items():
         if text:
             put(f"  {label:<10}{text}")
 
 
-def driver_words(known: Known, now: datetime) -> str:
-    match driving_of(known, now):
+def _driver_words(each: Shown, now: datetime) -> str:
+    match each.card.driving(each.lease, now):
         case Driving.UNATTENDED:
             return "UNATTENDED: nobody drives it"
         case Driving.NOT_NEEDED:
             return ""
         case _:
-            return f"driven by {known.driver}"
-
-
-def mark(state: RolloutState) -> tuple[str, str]:
-    """(glyph, ink); the words beside it say the same."""
-    breach = state.run is not None and any(breach.role == "guardrail" for breach in state.run.breaches)
-    if state.status is Status.ROLLBACK_UNKNOWN:
-        return "?", "red"
-    if state.status is Status.ROLLING_BACK or (breach and not state.status.final):
-        return "✖", "red"
-    if state.status.final:
-        return "•", "dim"
-    if state.held or state.drifted or state.flag_failure:
-        return "⚠", "yellow"
-    return ("✔", "green") if state.step.value == "READY" else ("◷", "bold")
+            return f"driven by {holder(each.lease)}"

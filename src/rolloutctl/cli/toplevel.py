@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from rolloutctl.cli.table import ABOUT, GLOBAL_OPTIONS, PROGRAM, SECTIONS
 
 _WIDTH = 16
 _VALUED = "--config"
 _PLAIN = ("--read-only",)
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """What stands on the command line for every command."""
+
+    config: Path | None
+    read_only: bool
 
 
 def help_text() -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rolloutctl.constraints import Key
 from rolloutctl.errors import Place
+
+if TYPE_CHECKING:  # finding the journal must not load pydantic
+    from rolloutctl.constraints import Key
 
 _SECRETS = frozenset({"token", "password"})
 _WHOLE = frozenset({"auth", "client_auth"}) | _SECRETS

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 SQLITE = "sqlite:///"
+_ON_A_SERVER = ("postgresql://", "postgres://")
 _TLS_FILES = ("ca", "cert", "key")
 
 
@@ -19,7 +20,7 @@ def _anchor(value: object, name: str, folder: Path) -> object:
     if not isinstance(value, dict):
         return value
     if name == "journal":
-        return {key: _journal(item, folder) if key == "url" else item for key, item in value.items()}
+        return {key: _journal(item, folder) if key == "url" else _anchor(item, key, folder) for key, item in value.items()}
     if name == "tls":
         return {key: _path(item, folder) if key in _TLS_FILES else item for key, item in value.items()}
     if name in ("token", "password"):
@@ -44,6 +45,11 @@ def _journal(value: object, folder: Path) -> object:
     if not isinstance(value, str) or not value.startswith(SQLITE) or value == SQLITE:
         return value
     return f"{SQLITE}{folder / home(Path(value.removeprefix(SQLITE)))}"
+
+
+def on_a_server(url: str) -> bool:
+    """The URL of a journal names a PostgreSQL database and no file."""
+    return url.startswith(_ON_A_SERVER)
 
 
 def home(path: Path) -> Path:

@@ -6,20 +6,19 @@ Later ones win: config.toml under the XDG config folder, `./rolloutctl.toml`, `-
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_origin
 
-from platformdirs.unix import Unix
 from pydantic import BaseModel
 
 from rolloutctl.config import Config, FromCommand, FromEnv, FromFile
 from rolloutctl.constraints import Key
+from rolloutctl.engine.config_files import PREFIX, Surroundings, config_files, digest_of, journal_place
 from rolloutctl.engine.config_merge import Merged
-from rolloutctl.engine.config_paths import SQLITE, anchored, home
+from rolloutctl.engine.config_paths import anchored
 from rolloutctl.errors import ConfigInvalid, InvalidInput, Place
 from rolloutctl.not_yet import CONFIG
 from rolloutctl.shown import printable
@@ -27,26 +26,7 @@ from rolloutctl.strict_toml import MAX_BYTES, Document, decode, parse, validate
 from rolloutctl.toml_models import annotations_at
 from rolloutctl.toml_words import dotted
 
-_APP = "rolloutctl"
-_PREFIX = "ROLLOUTCTL_"
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What of this machine decides where settings come from."""
-
-    cwd: Path
-    environ: Mapping[str, str]
-    config_home: Path
-    """`$XDG_CONFIG_HOME/rolloutctl` or its default."""
-    state_home: Path
-    """`$XDG_STATE_HOME/rolloutctl` or its default."""
-
-    @classmethod
-    def here(cls) -> Surroundings:
-        # XDG on every system: one place to document, and what terminal people expect.
-        folders = Unix(_APP)
-        return cls(Path.cwd(), dict(os.environ), folders.user_config_path, folders.user_state_path)
+__all__ = ["Surroundings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +37,8 @@ class Settings:
     files: tuple[Path, ...]
     """Files that were read, weakest first."""
     state_home: Path
+    digest: str = ""
+    """Of the files' places and bytes, as `config_files.raw_config` gives it; empty where variables have a say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +50,41 @@ class Effective:
     origin: str
 
 
-def read_settings(explicit: Path | None, surroundings: Surroundings) -> Settings:
-    """Raises ConfigInvalid; files that are not there are fine, but for the explicit one."""
-    files = _files(explicit, surroundings)
+def read_settings(explicit: Path | None, surroundings: Surroundings, without: frozenset[str] = frozenset()) -> Settings:
+    """Raises ConfigInvalid; files that are not there are fine, but for the explicit one.
+
+    `without`: tables that are not looked at, by a command that does not need them.
+    """
+    files = config_files(explicit, surroundings)
     merged = Merged()
+    read: list[tuple[Path, bytes]] = []
     for path in files:
-        document = _read(path)
-        merged.take(anchored(document.data, path.parent), document.places)
-    for variable, text in sorted(surroundings.environ.items()):
-        if variable.startswith(_PREFIX) and "__" in variable.removeprefix(_PREFIX):
-            _take_variable(merged, variable, text)
+        raw = _bytes(path)
+        read.append((path, raw))
+        document = _parsed(raw, str(path))
+        looked_at = {key: value for key, value in document.data.items() if key not in without}
+        merged.take(anchored(looked_at, path.parent), document.places)
+    variables = surroundings.variables()
+    for variable, text in variables.items():
+        if _plain(variable.removeprefix(PREFIX).split("__")[0]) in without:
+            continue
+        _take_variable(merged, variable, text)
     # Paths from files are absolute by now; one that still is not came from a variable.
     data = anchored(merged.data, surroundings.cwd)
     config = validate(Config, Document(str(files[-1]) if files else "config", data, merged.places), ConfigInvalid, CONFIG)
     origins = {dotted(key): str(Place(place.file, place.line)) for key, place in merged.places.items()}
-    return Settings(config, origins, files, surroundings.state_home)
+    return Settings(config, origins, files, surroundings.state_home, "" if variables or without else digest_of(read))
 
 
-def journal_path(settings: Settings) -> Path:
-    """Where the SQLite journal is; the folder need not exist yet."""
-    url = settings.config.journal.url
-    return Path(url.removeprefix(SQLITE)) if url else settings.state_home / "journal.db"
+def journal_path(settings: Settings) -> Path | None:
+    """Where the SQLite journal is, whose folder need not exist yet; None: it is a database on a server."""
+    return journal_place(settings.config.journal.url, settings.state_home)
+
+
+def journal_shown(settings: Settings) -> str:
+    """Where the journal is, for people: a path or a URL, which holds no password."""
+    path = journal_path(settings)
+    return str(path) if path is not None else settings.config.journal.url
 
 
 def effective(settings: Settings) -> tuple[Effective, ...]:
@@ -98,25 +94,17 @@ def effective(settings: Settings) -> tuple[Effective, ...]:
     )
 
 
-def _files(explicit: Path | None, surroundings: Surroundings) -> tuple[Path, ...]:
-    usual = (surroundings.config_home / "config.toml", surroundings.cwd / "rolloutctl.toml")
-    # isfile says no, rather than raising, where a folder on the way may not be entered.
-    found = [path for path in usual if os.path.isfile(path)]  # noqa: PTH113
-    if explicit is None:
-        return tuple(found)
-    path = surroundings.cwd / home(explicit)
-    return (*(other for other in found if other != path), path)
-
-
-def _read(path: Path) -> Document:
-    name = str(path)
+def _bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         trouble = (error.strerror or "").lower() if isinstance(error, OSError) else ""
         why = f"the config file cannot be read: {trouble or 'it has no usable name'}."
-        raise ConfigInvalid((InvalidInput(why, remedy="Check the path and its permissions.", place=Place(name)),)) from None
+        raise ConfigInvalid((InvalidInput(why, remedy="Check the path and its permissions.", place=Place(str(path))),)) from None
+
+
+def _parsed(raw: bytes, name: str) -> Document:
     try:
         document = parse(decode(raw, name), name)
     except InvalidInput as error:
@@ -138,7 +126,7 @@ def _take_variable(merged: Merged, variable: str, text: str) -> None:
         raise ConfigInvalid((InvalidInput("the value is not UTF-8 text.", place=place),)) from None
     table: Mapping[str, Any] = merged.data
     key: Key = ()
-    for part in variable.removeprefix(_PREFIX).split("__"):
+    for part in variable.removeprefix(PREFIX).split("__"):
         key = (*key, _known_name(table, part))
         inner = table.get(str(key[-1]))
         table = inner if isinstance(inner, dict) else {}

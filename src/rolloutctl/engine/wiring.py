@@ -7,18 +7,21 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import assert_never
 
 from rolloutctl.config import PrometheusSource, Secret, UnleashProvider
+from rolloutctl.engine.card_keeper import Keeper
 from rolloutctl.engine.clock import SystemClock
 from rolloutctl.engine.engine import Drives, EngineOptions
 from rolloutctl.engine.journal_thread import JournalThread
+from rolloutctl.engine.late_source import LateSource
 from rolloutctl.engine.opening import author, fallback_path, open_journal
 from rolloutctl.engine.secrets import Scrubber, read_secret
-from rolloutctl.engine.settings import Settings
+from rolloutctl.engine.settings import Settings, journal_path
 from rolloutctl.engine.thread import EngineThread
-from rolloutctl.engine.world import SourceTime, World
+from rolloutctl.engine.world import SourceTimes, World
 from rolloutctl.model.events import KIND_OF, Body, body_json
 from rolloutctl.ports import Provider, Source
 
@@ -55,7 +58,7 @@ def open_world(settings: Settings) -> World:
         sources=sources,
         providers=providers,
         clock=clock,
-        time=SourceTime(clock),
+        time=SourceTimes(clock),
         author=who,
         fallback=fallback,
         scrub=known.scrub,
@@ -97,17 +100,37 @@ def engine_thread(options: Options) -> EngineThread:
     files = [str(file) for file in options.settings.files]
     config_arguments = ["--config", files[-1]] if files else []
     drive = (sys.executable, "-m", "rolloutctl", *config_arguments, "drive")
-    return EngineThread(lambda: open_world(options.settings), engine_options(options), drive)
+    thread = EngineThread(lambda: open_world(options.settings), engine_options(options), drive)
+    keeper = card_keeper(options.settings)
+    if keeper is not None and not options.read_only:
+        thread.subscribe(keeper.see)
+    return thread
+
+
+def card_keeper(settings: Settings) -> Keeper | None:
+    """None: cards are kept beside a file, and the journal is on a server."""
+    path = journal_path(settings)
+    return Keeper(path, int(settings.config.journal.mode, 8), settings.digest) if path is not None else None
 
 
 def _source(settings: PrometheusSource, secrets: Callable[[Secret], str]) -> Source:
     match settings:
         case PrometheusSource():
-            from rolloutctl.metrics.prometheus import PrometheusSource as Prometheus
 
-            return Prometheus(settings, secrets)
+            def build() -> Source:
+                from rolloutctl.metrics.prometheus import PrometheusSource as Prometheus
+
+                return Prometheus(settings, secrets)
+
+            return LateSource(_load_looking, build)
         case _:
             assert_never(settings)
+
+
+def _load_looking() -> None:
+    """What it takes to ask a source and to judge its answer, loaded off the loop that drives."""
+    for module in ("rolloutctl.metrics.prometheus", "rolloutctl.judge.judge", "rolloutctl.judge.exposure"):
+        import_module(module)
 
 
 def _provider(settings: UnleashProvider, secrets: Callable[[Secret], str]) -> Provider:

@@ -97,8 +97,9 @@ ClientFactory = Callable[[Timeouts, int], httpx.AsyncClient]
 
 def client_factory(url: str, tls: Tls | None, transport: httpx.AsyncBaseTransport | None = None) -> ClientFactory:
     """Raises InvalidInput for certificate files that cannot be used. `transport` replaces the network (tests)."""
-    context = _tls_context(tls)
     base = url.rstrip("/")
+    # No redirect is followed, so a plain address never needs the certificates, which take a while to load.
+    context = _tls_context(tls) if tls is not None or not base.lower().startswith("http://") else False
 
     def make(timeouts: Timeouts, idle: int) -> httpx.AsyncClient:
         return httpx.AsyncClient(

@@ -28,6 +28,7 @@ from rolloutctl.flags.unleash_run import Differs, Progress, send_all
 from rolloutctl.flags.unleash_state import (
     ENVIRONMENTS,
     events_after,
+    log_head,
     read_document,
     read_segments,
     read_state,
@@ -135,6 +136,10 @@ class UnleashProvider:
 
     async def read(self, target: Target) -> CohortState:
         return await read_state(self._admin(), target)
+
+    async def newest_change(self) -> str:
+        """`ports.TellsChanges`: the event log only grows, and whatever changes a flag makes an entry."""
+        return await log_head(self._admin())
 
     async def verify(self, target: Target, want: Cohort) -> Verification:
         if self._settings.client_auth is None:

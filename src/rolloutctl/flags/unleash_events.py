@@ -14,8 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from rolloutctl.flags.text import clean
 from rolloutctl.flags.unleash_document import Strategy, parse_strategy
+from rolloutctl.model.fields import Instant
 from rolloutctl.model.outcome import ForeignEdit
-from rolloutctl.units import Instant
 
 ADDED, UPDATED, REMOVED = "feature-strategy-add", "feature-strategy-update", "feature-strategy-remove"
 ENABLED, DISABLED = "feature-environment-enabled", "feature-environment-disabled"

@@ -26,6 +26,7 @@ from rolloutctl.model.cohort import Cohort, CohortState, Target
 from rolloutctl.model.outcome import Rejected, Unknown
 
 PROJECTS, ENVIRONMENTS, SEGMENTS = "/api/admin/projects", "/api/admin/environments", "/api/admin/segments"
+_SEARCH = "/api/admin/search/events"
 _PAGE, _PAGES = 100, 20
 _LOOKS = 3
 """At the two halves of a document, until they agree."""
@@ -117,6 +118,26 @@ async def read_segments(api: Api) -> tuple[Segment, ...]:
         raise Unanswered(Unknown(f"GET {SEGMENTS} answered something else than segments ({error})")) from None
 
 
+async def log_head(api: Api) -> str:
+    """Id of the newest entry of the whole event log; empty where this server or this token does not tell.
+
+    Raises Unanswered. The search came with version 6: the whole log of an older server is too long to be asked for often.
+    """
+    try:
+        answer = await api.get(_SEARCH, {"limit": "1", "offset": "0"})
+    except Unanswered as error:
+        if isinstance(error.problem, Rejected):
+            return ""
+        raise
+    if answer.status == httpx.codes.NOT_FOUND:
+        return ""
+    try:
+        newest = parse_events(answer.document)
+    except ValueError:
+        return ""
+    return str(newest[0].id) if newest else "0"
+
+
 async def newest_events(api: Api, target: Target) -> tuple[Event, ...]:
     return await _events(api, target, offset=0, limit=1)
 
@@ -137,7 +158,7 @@ async def events_after(api: Api, target: Target, since: str) -> tuple[Event, ...
 
 async def _events(api: Api, target: Target, *, offset: int, limit: int) -> tuple[Event, ...]:
     """The search came with version 6; before it there is one list per flag, whole."""
-    path = "/api/admin/search/events"
+    path = _SEARCH
     query = {"feature": f"IS:{target.key}", "limit": str(limit), "offset": str(offset)}
     answer = await api.get(path, query)
     if answer.status == httpx.codes.NOT_FOUND:

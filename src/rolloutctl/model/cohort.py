@@ -6,7 +6,8 @@ from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rolloutctl.units import Percent, show_number
+from rolloutctl.model.fields import Percent
+from rolloutctl.units import show_number
 
 
 class Value(BaseModel):

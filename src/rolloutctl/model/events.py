@@ -12,66 +12,41 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
 from rolloutctl.errors import JournalCorrupt
 from rolloutctl.model.cohort import Cohort, CohortState, Target, Value
-from rolloutctl.units import Duration, Instant, show_time
+from rolloutctl.model.fields import Duration, Instant
+from rolloutctl.model.kinds import (
+    GENESIS,
+    JOURNAL_STREAM,
+    Action,
+    EventClass,
+    HoldKind,
+    Kind,
+    Purpose,
+    Reality,
+    class_of,
+    rollout_stream,
+)
+from rolloutctl.units import show_time
 
-GENESIS = "0" * 64
-"""`prev` of the first event."""
+__all__ = [
+    "GENESIS",
+    "JOURNAL_STREAM",
+    "Action",
+    "EventClass",
+    "HoldKind",
+    "Kind",
+    "Purpose",
+    "Reality",
+    "class_of",
+    "rollout_stream",
+]
+
 _DOMAIN = b"rolloutctl-journal-1\0"
-
-
-class Kind(StrEnum):
-    ADVANCE_REQUESTED = "advance.requested"
-    BACK_REQUESTED = "back.requested"
-    HOLD_REQUESTED = "hold.requested"
-    RESUME_REQUESTED = "resume.requested"
-    ROLLBACK_REQUESTED = "rollback.requested"
-    ABORT_REQUESTED = "abort.requested"
-    APPROVAL_GIVEN = "approval.given"
-    GATE_SIGNED = "gate.signed"
-    COUNTDOWN_POSTPONED = "countdown.postponed"
-    ROLLBACK_CHECKED = "rollback.checked"
-    NOTE_ADDED = "note.added"
-
-    ROLLOUT_SEALED = "rollout.sealed"
-    PHASE_WAITING = "phase.waiting"
-    PHASE_BAKING = "phase.baking"
-    PHASE_READY = "phase.ready"
-    VERDICT_CHANGED = "verdict.changed"
-    BREACH_LATCHED = "breach.latched"
-    DECISION_MADE = "decision.made"
-    HOLD_SET = "hold.set"
-    HOLD_CLEARED = "hold.cleared"
-    COUNTDOWN_STARTED = "countdown.started"
-    ROLLOUT_ENDED = "rollout.ended"
-
-    FLAG_INTENT = "flag.intent"
-    FLAG_APPLIED = "flag.applied"
-    FLAG_UNCHANGED = "flag.unchanged"
-    FLAG_CONFLICT = "flag.conflict"
-    FLAG_NEEDS_APPROVAL = "flag.needs_approval"
-    FLAG_REJECTED = "flag.rejected"
-    FLAG_FAILED = "flag.failed"
-    FLAG_UNKNOWN = "flag.unknown"
-    FLAG_RECONCILED = "flag.reconciled"
-    FLAG_DRIFTED = "flag.drifted"
-
-    LEASE_TAKEN = "lease.taken"
-    LEASE_RELEASED = "lease.released"
-    JOURNAL_RECOVERED = "journal.recovered"
-
-
-class EventClass(StrEnum):
-    REQUEST = "request"
-    FACT = "fact"
-    EFFECT = "effect"
-    HOUSEKEEPING = "housekeeping"
 
 
 class Body(Value):
@@ -202,20 +177,6 @@ class BreachLatched(Body):
         return f"{self.criterion} · {self.segment}" if self.segment else self.criterion
 
 
-class Action(StrEnum):
-    ADVANCE = "advance"
-    BACK = "back"
-    HOLD = "hold"
-    RESUME = "resume"
-    ROLLBACK = "rollback"
-    ABORT = "abort"
-    FINISH = "finish"
-    APPROVE = "approve"
-    SIGN = "sign"
-    POSTPONE = "postpone"
-    CHECKED = "checked"
-
-
 class DecisionMade(Body):
     """What policy decided: the answer to a request (`request` is its seq), or its own decision (`request` is 0)."""
 
@@ -229,11 +190,6 @@ class DecisionMade(Body):
     codes: tuple[str, ...] = ()
     """Stable words of the reasons against: verdict, bake, busy, hold, held, gate, approval, freeze, drift, flag, role, status."""
     at: Instant
-
-
-class HoldKind(StrEnum):
-    PERSON = "person"
-    AUTOMATIC = "automatic"
 
 
 class HoldSet(Body):
@@ -263,14 +219,6 @@ class RolloutEnded(Body):
     status: Literal["DONE", "ROLLED_BACK", "ROLLBACK_UNKNOWN", "ABORTED"]
     reason: str
     at: Instant
-
-
-class Purpose(StrEnum):
-    ADVANCE = "advance"
-    BACK = "back"
-    ROLLBACK = "rollback"
-    RESTORE_OFF = "restore-off"
-    """Exposure found above the target after a rollback is turned off again."""
 
 
 class FlagIntent(Body):
@@ -333,14 +281,6 @@ class FlagFailed(FlagOutcome):
 class FlagUnknown(FlagOutcome):
     look_at: Instant
     """When to read: a write that timed out may land until then."""
-
-
-class Reality(StrEnum):
-    """What a read found about an intent whose outcome was unknown."""
-
-    APPLIED = "applied"
-    NOT_APPLIED = "not_applied"
-    FOREIGN = "foreign"
 
 
 class FlagReconciled(FlagSettled):
@@ -414,20 +354,6 @@ BODIES: Mapping[Kind, type[Body]] = {
 KIND_OF: Mapping[type[Body], Kind] = {body: kind for kind, body in BODIES.items()}
 
 
-def class_of(kind: Kind) -> EventClass:
-    """Requests end in what a person did; effects are about the flag; housekeeping is the journal's own."""
-    if kind.startswith("flag."):
-        return EventClass.EFFECT
-    if kind in {Kind.LEASE_TAKEN, Kind.LEASE_RELEASED, Kind.JOURNAL_RECOVERED}:
-        return EventClass.HOUSEKEEPING
-    if kind.endswith(".requested") or kind in _REQUESTS:
-        return EventClass.REQUEST
-    return EventClass.FACT
-
-
-_REQUESTS = frozenset({Kind.APPROVAL_GIVEN, Kind.GATE_SIGNED, Kind.COUNTDOWN_POSTPONED, Kind.ROLLBACK_CHECKED, Kind.NOTE_ADDED})
-
-
 @dataclass(frozen=True, slots=True)
 class Event:
     """One row of the journal; `body` is parsed, `body_json` are the bytes that were hashed."""
@@ -492,10 +418,3 @@ def parse_body(kind: str, text: str, seq: int) -> tuple[Kind, Body]:
             f"event {seq} ({kind}) has a body this version cannot read: {key}: {first['msg']}.",
             remedy="Run `rolloutctl journal verify`.",
         ) from None
-
-
-def rollout_stream(plan: str, attempt: int) -> str:
-    return f"rollout/{plan}#{attempt}"
-
-
-JOURNAL_STREAM = "journal"

@@ -8,20 +8,31 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from rolloutctl.model.cohort import CohortState, Target
-from rolloutctl.model.events import Action, BreachLatched, Event, FlagIntent, HoldKind
+if TYPE_CHECKING:  # a state is named in places that must not load pydantic
+    from rolloutctl.model.cohort import CohortState, Target
+    from rolloutctl.model.events import BreachLatched, Event, FlagIntent
+    from rolloutctl.model.kinds import Action, HoldKind
 
 
 class Status(StrEnum):
     SEALED = "SEALED"
+    """The plan is sealed; nobody has the canary yet."""
     ACTIVE = "ACTIVE"
+    """A phase is being entered or bakes."""
     STABILISING = "STABILISING"
+    """The last phase, with `stabilise = true`, bakes."""
     DONE = "DONE"
+    """Every phase is done; the flag stays as it is."""
     ROLLING_BACK = "ROLLING_BACK"
+    """The flag is being turned off, or set to the snapshot."""
     ROLLED_BACK = "ROLLED_BACK"
+    """The flag was read back at the rollback's target."""
     ROLLBACK_UNKNOWN = "ROLLBACK_UNKNOWN"
+    """Nobody knows whether the rollback happened: a person must look."""
     ABORTED = "ABORTED"
+    """A person ended it at its present exposure."""
 
     @property
     def final(self) -> bool:
@@ -36,10 +47,15 @@ class Step(StrEnum):
     """Where the phase `target` is."""
 
     WAITING = "WAITING"
+    """Something is missing before it may be entered: an approval, a gate, the end of a freeze, a person."""
     APPLYING = "APPLYING"
+    """The change of the flag is being sent and read back."""
     SETTLING = "SETTLING"
+    """Clients are given time to follow the flag."""
     BAKING = "BAKING"
+    """Its cohort is served, its clock runs, evidence is judged."""
     READY = "READY"
+    """The bake time is over and the verdict of the phase is READY."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +130,24 @@ class PhaseRun:
     """Newest latched guardrail breach."""
     deadline_waived: bool = False
     """A person resumed after the deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class BakeClock:
+    """How long a phase has baked: the clock stands still in holds, and for good at a breach."""
+
+    started_at: datetime
+    held: timedelta
+    """Closed holds."""
+    held_since: datetime | None
+    """Begin of the open one."""
+    stopped_at: datetime | None
+    """The first breach that counts."""
+
+    def baked(self, now: datetime) -> timedelta:
+        until = min(now, self.stopped_at) if self.stopped_at is not None else now
+        open_hold = max(timedelta(), until - max(self.held_since, self.started_at)) if self.held_since else timedelta()
+        return max(timedelta(), until - self.started_at - self.held - open_hold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +232,15 @@ class RolloutState:
     def hold_by(self, by: HoldKind) -> Hold | None:
         return next((hold for hold in self.holds if hold.by is by), None)
 
-    def baked(self, now: datetime) -> timedelta:
-        """Bake time of the present attempt that counts: the clock stands still in holds, and for good at a breach."""
+    @property
+    def bake_clock(self) -> BakeClock | None:
+        """Of the present attempt; None before the first."""
         if self.run is None:
-            return timedelta()
-        now = min([now, *(breach.at for breach in self.run.breaches if breach.role != "info")])
-        open_hold = max(timedelta(), now - max(self.held_since, self.run.started_at)) if self.held_since else timedelta()
-        return max(timedelta(), now - self.run.started_at - self.run.held - open_hold)
+            return None
+        stops = [breach.at for breach in self.run.breaches if breach.role != "info"]
+        return BakeClock(self.run.started_at, self.run.held, self.held_since, min(stops, default=None))
+
+    def baked(self, now: datetime) -> timedelta:
+        """Bake time of the present attempt that counts."""
+        clock = self.bake_clock
+        return clock.baked(now) if clock is not None else timedelta()

@@ -12,17 +12,29 @@ from enum import StrEnum
 
 class State(StrEnum):
     PASS = "PASS"
+    """Inside the bound for as long as the plan asks."""
     BREACH = "BREACH"
+    """Beyond the bound; it stays for the attempt of the phase."""
     PENDING = "PENDING"
+    """Nothing speaks against it; more time or traffic is needed."""
     ONE_HOST = "ONE_HOST"
+    """One host alone is beyond the bound; it holds the phase."""
     LOW_TRAFFIC = "LOW_TRAFFIC"
+    """Too few events to say anything."""
     NO_DATA = "NO_DATA"
+    """The query gives nothing for the arm or the segment."""
     STALE = "STALE"
+    """The newest sample is older than `max_sample_age`."""
     NOT_A_NUMBER = "NOT_A_NUMBER"
+    """The query gives NaN or an infinite value."""
     AMBIGUOUS = "AMBIGUOUS"
+    """Several series where one is meant, or more than `max_series`."""
     PARTIAL = "PARTIAL"
+    """The source says that its answer is not complete."""
     SOURCE_DOWN = "SOURCE_DOWN"
+    """The source does not answer."""
     INVALID = "INVALID"
+    """The source refuses the query, or its answer cannot be judged."""
 
     @property
     def words(self) -> str:
@@ -75,6 +87,8 @@ class Cell:
     """The bound that held in this cell; None where it depends on a baseline that was not there."""
     beyond: bool
     """The canary was beyond the bound."""
+    log_e: float | None = None
+    """Evidence for a breach by this cell, natural logarithm; None: the test keeps none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,31 @@ class Evidence:
     """Closed cells since the phase's start, oldest first."""
     queries: tuple[str, ...] = ()
     """As sent."""
+    estimate: float | None = None
+    """Canary against baseline over the whole phase: a factor, or a difference; against a bound: the canary's value."""
+    low: float | None = None
+    high: float | None = None
+    """95 % confidence sequence of `estimate`: true at all looks together; None: no end on that side, or nothing known."""
+    log_e: float | None = None
+    """Evidence for a breach, natural logarithm; a breach from `log_e_needed` on."""
+    log_e_needed: float | None = None
+    log_p: float | None = None
+    """Evidence for a pass."""
+    log_p_needed: float | None = None
+    phi: float | None = None
+    """Bad events per independent cause; None where nothing is counted."""
+    tolerated: float | None = None
+    """What was tested against: the tolerated factor or difference (wider where hosts are unequal), or the bound."""
+    needed_s: float | None = None
+    """Seconds to a verdict at the present rate; None: none comes."""
+    host: str = ""
+    """ONE_HOST: which."""
+    left_out: str = ""
+    """A baseline host that is sick and was not compared with."""
+    dominated_by: str = ""
+    """The one segment that explains a breach of the whole."""
+    approximate: bool = False
+    """Counts come from aggregated queries, not from raw samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +170,13 @@ class PhaseState(StrEnum):
     """Verdict of a phase, from its criteria (`states.md`)."""
 
     BREACH = "BREACH"
+    """A guardrail is in BREACH."""
     HOLD = "HOLD"
+    """A signal is in BREACH, or evidence is missing past its grace, or nothing passes."""
     PENDING = "PENDING"
+    """A criterion is PENDING."""
     READY = "READY"
+    """Every criterion that counts is at PASS."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,150 @@
+"""The journal's words: kinds of events, classes of kinds, and the closed sets that bodies choose from.
+
+Apart from `events.py`, whose bodies are pydantic models: who only looks at a journal or names a state loads none.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+GENESIS = "0" * 64
+"""`prev` of the first event."""
+
+
+class Kind(StrEnum):
+    ADVANCE_REQUESTED = "advance.requested"
+    """A person asks to enter the next phase, or to end the last one."""
+    BACK_REQUESTED = "back.requested"
+    """A person asks to go back to a phase, or to begin the present one anew."""
+    HOLD_REQUESTED = "hold.requested"
+    """A person asks for a hold."""
+    RESUME_REQUESTED = "resume.requested"
+    """A person asks to end a hold, or to go on after a deadline."""
+    ROLLBACK_REQUESTED = "rollback.requested"
+    """A person asks to roll back."""
+    ABORT_REQUESTED = "abort.requested"
+    """A person asks to end the rollout at its present exposure."""
+    APPROVAL_GIVEN = "approval.given"
+    """A person approves entering a phase."""
+    GATE_SIGNED = "gate.signed"
+    """A person signs a gate: go or no-go."""
+    COUNTDOWN_POSTPONED = "countdown.postponed"
+    """A person postpones the countdown to a rollback."""
+    ROLLBACK_CHECKED = "rollback.checked"
+    """A person has looked at the flag server after a rollback nobody could confirm."""
+    NOTE_ADDED = "note.added"
+    """A person writes a note."""
+
+    ROLLOUT_SEALED = "rollout.sealed"
+    """A rollout begins: plan, digest, and what the flag served before."""
+    PHASE_WAITING = "phase.waiting"
+    """A phase waits to be entered, and for what."""
+    PHASE_BAKING = "phase.baking"
+    """Clients are served the cohort of a phase: its clock starts."""
+    PHASE_READY = "phase.ready"
+    """A phase is READY."""
+    VERDICT_CHANGED = "verdict.changed"
+    """The state of a criterion is another one than before."""
+    BREACH_LATCHED = "breach.latched"
+    """A criterion is in BREACH for the rest of this attempt of the phase."""
+    DECISION_MADE = "decision.made"
+    """A request was accepted or refused, or something was decided without one."""
+    HOLD_SET = "hold.set"
+    """The rollout is held, by a person or for a reason."""
+    HOLD_CLEARED = "hold.cleared"
+    """A hold has ended."""
+    COUNTDOWN_STARTED = "countdown.started"
+    """A breach counts down to its rollback."""
+    ROLLOUT_ENDED = "rollout.ended"
+    """The rollout is DONE, ROLLED BACK or ABORTED, or its rollback is UNKNOWN."""
+
+    FLAG_INTENT = "flag.intent"
+    """What is about to be done to the flag; written before anything is sent."""
+    FLAG_APPLIED = "flag.applied"
+    """The flag was changed, and reads as it was meant."""
+    FLAG_UNCHANGED = "flag.unchanged"
+    """The flag was so already; nothing was sent."""
+    FLAG_CONFLICT = "flag.conflict"
+    """Somebody else changed the flag meanwhile; nothing of ours was applied."""
+    FLAG_NEEDS_APPROVAL = "flag.needs_approval"
+    """The flag server wants the change approved on its side."""
+    FLAG_REJECTED = "flag.rejected"
+    """The flag server refused the change."""
+    FLAG_FAILED = "flag.failed"
+    """The change did not happen."""
+    FLAG_UNKNOWN = "flag.unknown"
+    """Nobody saw an answer: it may have happened."""
+    FLAG_RECONCILED = "flag.reconciled"
+    """The flag was read after an unknown outcome, and this was found."""
+    FLAG_DRIFTED = "flag.drifted"
+    """The flag is not as it was left: somebody else changed it."""
+
+    LEASE_TAKEN = "lease.taken"
+    """A process drives the rollout from now on."""
+    LEASE_RELEASED = "lease.released"
+    """The process that drove it does no longer."""
+    JOURNAL_RECOVERED = "journal.recovered"
+    """Records that were kept while the journal could not be written have joined it."""
+
+
+class EventClass(StrEnum):
+    REQUEST = "request"
+    FACT = "fact"
+    EFFECT = "effect"
+    HOUSEKEEPING = "housekeeping"
+
+
+def class_of(kind: Kind) -> EventClass:
+    """Requests end in what a person did; effects are about the flag; housekeeping is the journal's own."""
+    if kind.startswith("flag."):
+        return EventClass.EFFECT
+    if kind in {Kind.LEASE_TAKEN, Kind.LEASE_RELEASED, Kind.JOURNAL_RECOVERED}:
+        return EventClass.HOUSEKEEPING
+    if kind.endswith(".requested") or kind in _REQUESTS:
+        return EventClass.REQUEST
+    return EventClass.FACT
+
+
+_REQUESTS = frozenset({Kind.APPROVAL_GIVEN, Kind.GATE_SIGNED, Kind.COUNTDOWN_POSTPONED, Kind.ROLLBACK_CHECKED, Kind.NOTE_ADDED})
+
+
+class Action(StrEnum):
+    ADVANCE = "advance"
+    BACK = "back"
+    HOLD = "hold"
+    RESUME = "resume"
+    ROLLBACK = "rollback"
+    ABORT = "abort"
+    FINISH = "finish"
+    APPROVE = "approve"
+    SIGN = "sign"
+    POSTPONE = "postpone"
+    CHECKED = "checked"
+
+
+class HoldKind(StrEnum):
+    PERSON = "person"
+    AUTOMATIC = "automatic"
+
+
+class Purpose(StrEnum):
+    ADVANCE = "advance"
+    BACK = "back"
+    ROLLBACK = "rollback"
+    RESTORE_OFF = "restore-off"
+    """Exposure found above the target after a rollback is turned off again."""
+
+
+class Reality(StrEnum):
+    """What a read found about an intent whose outcome was unknown."""
+
+    APPLIED = "applied"
+    NOT_APPLIED = "not_applied"
+    FOREIGN = "foreign"
+
+
+def rollout_stream(plan: str, attempt: int) -> str:
+    return f"rollout/{plan}#{attempt}"
+
+
+JOURNAL_STREAM = "journal"
