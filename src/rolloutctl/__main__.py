@@ -6,12 +6,13 @@ The one place that knows both views: they do not know each other.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import assert_never
 
-from rolloutctl.cli.toplevel import answer_early
-
-if TYPE_CHECKING:
-    from rolloutctl.cli.options import Globals
+from rolloutctl.cli.guarded import guarded
+from rolloutctl.cli.plain import PlainLine, Rollback, Screen, Status, plain_line
+from rolloutctl.cli.toplevel import Globals, answer_early
 
 _NO_TERMINAL = (
     "rolloutctl: the screen needs a terminal, and this is none. Without one: `rolloutctl status` (once), "
@@ -22,36 +23,94 @@ _NO_TERMINAL = (
 
 def main() -> None:
     arguments = sys.argv[1:]
+    try:
+        code = _answered(arguments)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - nothing that goes wrong while starting is shown as it is
+        from rolloutctl.cli.ending import code_of
+        from rolloutctl.cli.out import settle
+
+        code = code_of(error)
+        settle()
+    sys.exit(code)
+
+
+def _answered(arguments: list[str]) -> int:
     text = answer_early(arguments)
     if text is not None:
         from rolloutctl.cli.out import put
 
         put(text)
-        sys.exit(0)
+        return 0
+    plain = plain_line(arguments)
+    if plain is not None:
+        return guarded(lambda: _plainly(plain))
+    if arguments[:1] == ["__complete"]:
+        from rolloutctl.cli.completing import answer
+
+        return answer(arguments[1:])
     from rolloutctl.cli.app import run
 
-    sys.exit(run(arguments, screen))
+    return run(arguments, screen)
+
+
+def _plainly(line: PlainLine) -> int:
+    """Without the parser, which takes longer to load than a glance takes altogether."""
+    match line:
+        case Screen(globals_):
+            return screen(globals_)
+        case Status(globals_, rollout, as_json):
+            from rolloutctl.cli.status import show
+
+            return show(globals_, rollout, as_json=as_json)
+        case Rollback(globals_, rollout, why, as_json):
+            from rolloutctl.cli.acting import roll_back
+
+            return roll_back(globals_, rollout, why=why, as_json=as_json)
+        case _:
+            assert_never(line)
 
 
 def screen(globals_: Globals) -> int:
     """No command: the screen. Its engine drives whatever nobody drives, unless --read-only. Returns the exit code."""
+    from rolloutctl.cli.first import is_first, meet
+    from rolloutctl.engine.config_files import Surroundings
     from rolloutctl.errors import ExitCode
 
-    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
+    terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+    if is_first(globals_, Surroundings.here()):
+        from rolloutctl.cli.app import run
+
+        return meet(lambda arguments: run(arguments, screen), terminal=terminal)
+    if not terminal:
         from rolloutctl.cli.out import say
 
         say(_NO_TERMINAL)
         return ExitCode.INVALID
-    from rolloutctl.cli.reading import settings_of
-    from rolloutctl.engine.engine import Drives
-    from rolloutctl.engine.wiring import Options, engine_thread
-    from rolloutctl.tui.run import run_app
+    from rolloutctl.engine.cards import glance
+    from rolloutctl.tui.first import first_look
 
-    settings = settings_of(globals_)
-    drives = Drives.NONE if globals_.read_only else Drives.FREE
-    engine = engine_thread(Options(settings, drives=drives, read_only=globals_.read_only))
-    engine.start()
-    return run_app(engine, theme=settings.config.ui.theme, timezone=settings.config.operator.timezone)
+    surroundings = Surroundings.here()
+    with first_look(lambda: glance(globals_.config, surroundings), lambda: datetime.now(UTC)) as hand_over:
+        return _opened(globals_, hand_over)
+
+
+def _opened(globals_: Globals, hand_over: Callable[[], None]) -> int:
+    """Load, read, start and show; the first look stands on the terminal until `hand_over` is called."""
+    from rolloutctl.cli import signals
+
+    with signals.raising():
+        from rolloutctl.cli.reading import settings_of
+        from rolloutctl.engine.engine import Drives
+        from rolloutctl.engine.wiring import Options, engine_thread
+        from rolloutctl.tui.run import run_app
+
+        settings = settings_of(globals_)
+        drives = Drives.NONE if globals_.read_only else Drives.FREE
+        engine = engine_thread(Options(settings, drives=drives, read_only=globals_.read_only))
+        engine.start()
+    ui, me = settings.config.ui, settings.config.operator
+    hand_over()
+    return run_app(engine, theme=ui.theme, timezone=me.timezone, keys=ui.keys)
 
 
 if __name__ == "__main__":

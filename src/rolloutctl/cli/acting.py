@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from rolloutctl.cli.options import Globals
+from rolloutctl.cli.naming import did_you_mean
 from rolloutctl.cli.out import complain, put, put_json, say
 from rolloutctl.cli.reading import Known, journal_of, load, settings_of, utc_now
 from rolloutctl.cli.sentences import clause, condition, event_line, where, zone_of
 from rolloutctl.cli.session import Session, session
 from rolloutctl.cli.shapes import live_shape
+from rolloutctl.cli.toplevel import Globals
 from rolloutctl.cli.waits import first_look_s
 from rolloutctl.engine.commands import Command, CommandKind, Reply
 from rolloutctl.engine.engine import Drives
@@ -31,6 +32,7 @@ from rolloutctl.units import show_duration
 _CARRIED_OUT_S = 5.0
 _EFFECT_SPARE_S = 60.0
 _ROLLBACK_WITHIN_S = 150.0
+_TURNED_OFF = frozenset({Status.ROLLING_BACK, Status.ROLLBACK_UNKNOWN, Status.ROLLED_BACK})
 _REQUESTS_ONLY = frozenset({CommandKind.NOTE, CommandKind.POSTPONE})
 """Written without a driver."""
 
@@ -59,8 +61,11 @@ def sign(
     settings, known = _begin(globals_, rollout)
     declared = next((each for each in known.plan.gates if each.id == gate), None)
     if declared is None:
-        names = ", ".join(each.id for each in known.plan.gates) or "none"
-        raise InvalidInput(f'the plan of {known.id} has no gate "{gate}".', remedy=f"Its gates: {names}.")
+        names = [each.id for each in known.plan.gates]
+        raise InvalidInput(
+            f'the plan of {known.id} has no gate "{gate}".',
+            remedy=f"{did_you_mean(gate, names)}Its gates: {', '.join(names) or 'none'}.",
+        )
     confirmed = declared.checks if all_checks else tuple(_check(declared.checks, check) for check in checks)
     with session(_options(settings, known, CommandKind.SIGN)) as running:
         reply = running.send(Command(CommandKind.SIGN, known.id, why=why, gate=gate, go=go, checks=confirmed))
@@ -122,7 +127,9 @@ def _begin(globals_: Globals, rollout: str) -> tuple[Settings, Known]:
 def _check_phase(known: Known, to: str) -> None:
     names = [phase.name for phase in known.plan.phases]
     if to and to not in {*names, FINISH}:
-        raise InvalidInput(f'the plan of {known.id} has no phase "{to}".', remedy=f"Its phases: {', '.join(names)}.")
+        raise InvalidInput(
+            f'the plan of {known.id} has no phase "{to}".', remedy=f"{did_you_mean(to, names)}Its phases: {', '.join(names)}."
+        )
 
 
 def _options(settings: Settings, known: Known, kind: CommandKind) -> Options:
@@ -134,7 +141,9 @@ def _options(settings: Settings, known: Known, kind: CommandKind) -> Options:
     alone = not known.driver
     drives = Drives.NAMED if alone and kind is CommandKind.ADVANCE else Drives.NONE
     over = known.state.status.final and kind is not CommandKind.ROLLBACK
-    poll = alone and kind not in _REQUESTS_ONLY and not over
+    # Turning off looks for itself, and nothing else may be in its way; where it was turned off before, there is time to look.
+    at_once = kind is CommandKind.ROLLBACK and known.state.status not in _TURNED_OFF
+    poll = alone and kind not in _REQUESTS_ONLY and not over and not at_once
     return Options(settings, drives=drives, named=frozenset({known.id}) if drives is Drives.NAMED else frozenset(), poll=poll)
 
 

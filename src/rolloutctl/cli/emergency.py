@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rolloutctl.cli import signals
 from rolloutctl.cli.files import read_bytes
+from rolloutctl.cli.naming import did_you_mean
 from rolloutctl.cli.options import Globals
 from rolloutctl.cli.out import complain, put, put_json, say
 from rolloutctl.cli.reading import settings_of
@@ -43,7 +44,9 @@ def _target(settings: Settings, provider: str, flag: str, environment: str, proj
     known = settings.config.providers
     if provider not in known:
         names = ", ".join(known) or "none"
-        raise InvalidInput(f'there is no provider "{provider}" in the config.', remedy=f"It has: {names}.")
+        raise InvalidInput(
+            f'there is no provider "{provider}" in the config.', remedy=f"{did_you_mean(provider, known)}It has: {names}."
+        )
     return Target(provider=provider, key=flag, environment=environment, project=project or known[provider].project)
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Any
 
 from rolloutctl.cli.live import is_judged, looked
+from rolloutctl.cli.naming import did_you_mean
 from rolloutctl.cli.options import Globals
 from rolloutctl.cli.out import put, put_json, say
 from rolloutctl.cli.reading import Known, journal_of, load, settings_of, stream_of
@@ -70,10 +70,9 @@ def _criterion(known: Known, wanted: str) -> tuple[RatioCriterion | ValueCriteri
     if found is not None:
         return found, segment
     names = [criterion.id for criterion in known.plan.criteria]
-    near = get_close_matches(name, names, n=1)
-    meant = f'Did you mean "{near[0]}"? ' if near else ""
     raise InvalidInput(
-        f'the plan of {known.id} has no criterion "{name}".', remedy=f"{meant}It has: {', '.join(names) or 'none'}."
+        f'the plan of {known.id} has no criterion "{name}".',
+        remedy=f"{did_you_mean(name, names)}It has: {', '.join(names) or 'none'}.",
     )
 
 

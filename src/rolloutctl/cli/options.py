@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from rolloutctl.cli.toplevel import Globals
 
-@dataclass(frozen=True, slots=True)
-class Globals:
-    """What stands on the command line for every command."""
-
-    config: Path | None
-    read_only: bool
+__all__ = ["Globals"]
 
 
 def globals_of(ctx: typer.Context) -> Globals:

@@ -7,14 +7,11 @@ shell would say); colour only on a terminal and without NO_COLOR.
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from enum import Enum
-from fractions import Fraction
-from typing import Any, NoReturn, TextIO
+from typing import TextIO
+
+from rolloutctl.engine.plain import plain
 
 _PIPE_GONE = 128 + 13
 _INKS = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
@@ -56,33 +53,30 @@ def paint(text: str, ink: str) -> str:
 
 
 def _coloured() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def plain(value: object) -> Any:
-    """As JSON has it: times RFC 3339 in UTC, spans in seconds, exact shares as numbers, NaN and infinities as null."""
-    match value:
-        case Enum():
-            return value.value
-        case datetime():
-            from rolloutctl.units import show_time
-
-            return show_time(value)
-        case timedelta():
-            return value.total_seconds()
-        case Fraction():
-            return value.numerator if value.denominator == 1 else float(value)
-        case float():
-            return value if math.isfinite(value) else None
-        case Mapping():
-            return {str(key): plain(item) for key, item in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [plain(item) for item in value]
-        case _:
-            return value
+def settle() -> None:
+    """Write out what is buffered; what cannot be written any more is dropped here, or the interpreter would complain of it."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is None:
+            continue
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            _to_nowhere(stream)
 
 
-def _write(stream: TextIO, text: str) -> None:
+def hang_up() -> None:
+    """Whoever read our output has left: no more output, no complaint at exit."""
+    for stream in (sys.stdout, sys.stderr):
+        _to_nowhere(stream)
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:
+        # Started with it closed: nobody wants to read this.
+        return
     try:
         try:
             stream.write(f"{text}\n")
@@ -91,15 +85,15 @@ def _write(stream: TextIO, text: str) -> None:
             stream.write(f"{text.encode(encoding, 'replace').decode(encoding)}\n")
         stream.flush()
     except BrokenPipeError:
-        _gone()
+        hang_up()
+        sys.exit(_PIPE_GONE)
 
 
-def _gone() -> NoReturn:
-    """Whoever read our output has left: no more output, no complaint at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        try:
+def _to_nowhere(stream: TextIO | None) -> None:
+    try:
+        if stream is not None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
-        except (OSError, ValueError):
-            continue
-    sys.exit(_PIPE_GONE)
+            os.close(nowhere)
+    except (OSError, ValueError):
+        return

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PROGRAM = "rolloutctl"
-ABOUT = "Rollout operations in a terminal: judged canaries, cohort steps, verified rollbacks."
+ABOUT = "Rollout operations: judged canaries, cohort steps, verified rollbacks."
 _HERE = "rolloutctl.cli.commands"
 
 
@@ -35,7 +35,8 @@ SECTIONS = (
     _section(
         "Begin",
         "begin",
-        check="Read plans and say what they would not do as their author believes.",
+        init="Ask, look at what is there, and write a config and a plan.",
+        check="What plans would not do as their author believes.",
         start="Seal a plan and make a rollout of it; nothing is exposed yet.",
     ),
     _section(
@@ -44,7 +45,7 @@ SECTIONS = (
         status="Where every rollout is, from the journal alone.",
         watch="One line per change until the rollout ends.",
         wait="Return when a rollout gets somewhere, with an exit code.",
-        explain="One criterion: what it was judged on, why, and what would change it.",
+        explain="One criterion: judged on what, why, what would change it.",
     ),
     _section(
         "Step",
@@ -66,21 +67,19 @@ SECTIONS = (
         off="Turn a flag off without any journal or plan.",
         checked="Say that a person has looked: for ROLLBACK UNKNOWN.",
     ),
+    _section("Try a plan", "backtest", backtest="The judge over the past, as if a phase had run there."),
     _section("Drive", "driving", drive="Drive rollouts without a terminal until it is ended."),
     _section(
         "Other",
         "other",
-        journal="Show, follow and verify the journal.",
+        journal="Show, follow, verify, export and copy the journal.",
         config="Show the config in force and check it.",
         schema="JSON Schemas of plans and configs, for editors.",
+        completion="A script that makes bash, zsh or fish complete words.",
     ),
     Section(
         "Try",
-        {
-            "demo": Entry(
-                "A service, a flag server and metrics on this machine, to try everything.", "rolloutctl.demo.command", "demo"
-            )
-        },
+        {"demo": Entry("A service, a flag server, metrics: try everything here.", "rolloutctl.demo.command", "demo")},
     ),
 )
 COMMANDS = {name: entry for section in SECTIONS for name, entry in section.commands.items()}

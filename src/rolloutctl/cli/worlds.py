@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from rolloutctl.engine.listening import listen
 from rolloutctl.engine.settings import Settings
 from rolloutctl.engine.wiring import open_world
 from rolloutctl.engine.world import World
@@ -14,6 +15,7 @@ T = TypeVar("T")
 
 
 async def in_world(settings: Settings, work: Callable[[World], Awaitable[T]]) -> T:
+    listen()
     world = open_world(settings)
     try:
         return await work(world)

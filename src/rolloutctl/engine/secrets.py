@@ -27,6 +27,8 @@ _TIMEOUT_S = 10.0
 _LARGEST = 64 * 1024
 _HIDDEN = "«secret»"
 _SHORTEST_FORM = 4
+_READ: set[str] = set()
+"""Of the whole process: what is written down after a crash must hold none of them, whichever part of it had read them."""
 
 
 def read_secret(secret: Secret, environ: Mapping[str, str] = os.environ) -> str:
@@ -47,7 +49,13 @@ def read_secret(secret: Secret, environ: Mapping[str, str] = os.environ) -> str:
         )
     if not value:
         raise InvalidInput(f"The secret {_source(secret)} is empty.", remedy="Put the token there.")
+    _READ.add(value)
     return value
+
+
+def read_so_far() -> frozenset[str]:
+    """Every secret that this process has read."""
+    return frozenset(_READ)
 
 
 def _source(secret: Secret) -> str:

@@ -12,6 +12,7 @@ from rolloutctl.engine.commands import Command, Reply
 from rolloutctl.engine.engine import Engine, EngineOptions
 from rolloutctl.engine.handle import Leaving
 from rolloutctl.engine.handover import hand_over
+from rolloutctl.engine.listening import listen
 from rolloutctl.engine.snapshot import FleetSnapshot, JournalPage
 from rolloutctl.engine.world import World
 from rolloutctl.errors import Failed
@@ -37,6 +38,7 @@ class EngineThread:
 
     def start(self) -> None:
         """Raises whatever keeps the engine from starting, such as JournalUnreachable."""
+        listen()
         self._thread.start()
         try:
             self._submit(self._start()).result(_START_S)

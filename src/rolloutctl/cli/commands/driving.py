@@ -12,15 +12,13 @@ from rolloutctl.cli.options import Json, globals_of
 def drive(
     ctx: typer.Context,
     rollouts: Annotated[
-        list[str] | None, typer.Argument(help="Only these; default: every one that nobody drives.", metavar="[ROLLOUT]...")
+        list[str] | None, typer.Argument(help="Only these; default: every one that nobody drives.", metavar="ROLLOUT")
     ] = None,
     json: Json = False,
 ) -> int:
     """Drive rollouts until SIGTERM, SIGINT or SIGHUP; one line per change. For systemd, a container, tmux.
 
     Goes on with nothing to drive, and takes new rollouts as they come.
-
-    Example: rolloutctl drive
     """
     from rolloutctl.cli.driving import drive as driven
 

@@ -23,7 +23,7 @@ class Goal(StrEnum):
 def status(
     ctx: typer.Context,
     rollout: Annotated[
-        str, typer.Argument(help="Only this one: `name#n`, or `name`.", metavar="[ROLLOUT]", show_default=False)
+        str, typer.Argument(help="Only this one: `name#n`, or `name`.", metavar="ROLLOUT", show_default=False)
     ] = "",
     live: Annotated[bool, typer.Option("--live", help="Ask source and provider once.")] = False,
     json: Json = False,
@@ -32,8 +32,6 @@ def status(
 
     Exit code 0, also for a rollout that is in BREACH (`wait` answers with one); 1 when one cannot be read; with --live, 7 when
     a source or provider does not answer.
-
-    Example: rolloutctl status checkout-ranker-v7 --json
     """
     from rolloutctl.cli.status import show
 
@@ -48,8 +46,6 @@ def watch(ctx: typer.Context, rollout: Rollout, json: Json = False) -> int:
     """One line per change until the rollout ends; with --json one JSON object a line.
 
     Ends with 0 for DONE, 1 for ROLLED BACK or ABORTED, 4 for ROLLBACK UNKNOWN. Nothing is asked over the network.
-
-    Example: rolloutctl watch checkout-ranker-v7
     """
     from rolloutctl.cli.following import watch as follow
 
@@ -63,10 +59,7 @@ def wait(
     timeout: Annotated[str, typer.Option(help="At most this long, such as 90s or 2h.", metavar="DURATION")] = "30m",
     json: Json = False,
 ) -> int:
-    """Return when a rollout gets there: 0 there, 1 it cannot any more, 4 ROLLBACK UNKNOWN, 5 not in time.
-
-    Example: rolloutctl wait checkout-ranker-v7 --for ready --timeout 2h
-    """
+    """Return when a rollout gets there: 0 there, 1 it cannot any more, 4 ROLLBACK UNKNOWN, 5 not in time."""
     from rolloutctl.cli.following import wait_for
 
     return wait_for(globals_of(ctx), rollout, goal, timeout, as_json=json)
@@ -82,8 +75,6 @@ def explain(
 
     Asks the source once; while it is down the newest verdict of the journal is shown, and that is said. Exit code: 0 PASS,
     1 BREACH, 5 anything else, 7 the source is down.
-
-    Example: rolloutctl explain checkout-ranker-v7 errors/voice
     """
     from rolloutctl.cli.explaining import explain as explained
 

@@ -1,4 +1,4 @@
-"""Groups of commands: journal, config, schema."""
+"""Groups of commands: journal, config, schema; and completion."""
 
 from __future__ import annotations
 
@@ -7,25 +7,33 @@ from typing import Annotated
 
 import typer
 
-from rolloutctl.cli.options import EVERYWHERE, Json, globals_of
-from rolloutctl.cli.out import put_json
+from rolloutctl.cli.completion import Shell, script
+from rolloutctl.cli.helping import Documented, DocumentedGroup
+from rolloutctl.cli.options import Json, globals_of
+from rolloutctl.cli.out import put, put_json
 from rolloutctl.errors import ExitCode
 
 
 def _group(about: str) -> typer.Typer:
-    return typer.Typer(help=about, epilog=EVERYWHERE, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    return typer.Typer(
+        cls=DocumentedGroup,
+        help=about,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
 
 
-journal = _group("Show, follow and verify the journal.")
+journal = _group("Show, follow, verify, export and copy the journal.")
 config = _group("Show the config in force and check it.")
 schema = _group("JSON Schemas of plans and configs, for editors.")
 
 
-@journal.command("show")
+@journal.command("show", cls=Documented)
 def journal_show(
     ctx: typer.Context,
     rollout: Annotated[
-        str, typer.Argument(help="Only of this one: `name#n`, or `name`.", metavar="[ROLLOUT]", show_default=False)
+        str, typer.Argument(help="Only of this one: `name#n`, or `name`.", metavar="ROLLOUT", show_default=False)
     ] = "",
     after: Annotated[
         int | None, typer.Option(help="Events after this number; default: the newest.", metavar="SEQ", min=0)
@@ -33,37 +41,31 @@ def journal_show(
     limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 50,
     json: Json = False,
 ) -> int:
-    """Events, oldest first.
-
-    Example: rolloutctl journal show checkout-ranker-v7 --limit 200
-    """
+    """Events, oldest first."""
     from rolloutctl.cli.journal import show
 
     return show(globals_of(ctx), rollout, after, limit, as_json=json)
 
 
-@journal.command("follow")
+@journal.command("follow", cls=Documented)
 def journal_follow(
     ctx: typer.Context,
     rollout: Annotated[
-        str, typer.Argument(help="Only of this one: `name#n`, or `name`.", metavar="[ROLLOUT]", show_default=False)
+        str, typer.Argument(help="Only of this one: `name#n`, or `name`.", metavar="ROLLOUT", show_default=False)
     ] = "",
     json: Json = False,
 ) -> int:
-    """Events as they are written, until interrupted; with --json one JSON object a line.
-
-    Example: rolloutctl journal follow --json
-    """
+    """Events as they are written, until interrupted; with --json one JSON object a line."""
     from rolloutctl.cli.journal import follow
 
     return follow(globals_of(ctx), rollout, as_json=json)
 
 
-@journal.command("verify")
+@journal.command("verify", cls=Documented)
 def journal_verify(
     ctx: typer.Context,
     file: Annotated[
-        Path | None, typer.Argument(help="A journal or a copy of one; default: the config's.", show_default=False)
+        Path | None, typer.Argument(help="A journal, a copy or an export of one; default: the config's.", show_default=False)
     ] = None,
     witness: Annotated[str, typer.Option(help="A head that was seen earlier: its number and hash.", metavar='"SEQ HASH"')] = "",
     json: Json = False,
@@ -71,68 +73,89 @@ def journal_verify(
     """Check every link, column and blob offline; says what that shows and what it cannot.
 
     Exit code: 0 nothing found, 1 findings, 7 it cannot be read.
-
-    Example: rolloutctl journal verify --witness "412 9c0f…"
     """
     from rolloutctl.cli.journal import verify
 
     return verify(globals_of(ctx), file, witness, as_json=json)
 
 
-@config.command("show")
-def config_show(ctx: typer.Context, json: Json = False) -> int:
-    """Every value in force and where it came from; secrets as where they are read from.
+@journal.command("export", cls=Documented)
+def journal_export(ctx: typer.Context) -> int:
+    """Every event and blob as lines of JSON; `journal verify FILE` checks such a file by itself."""
+    from rolloutctl.cli.journal import export_all
 
-    Example: rolloutctl config show
+    return export_all(globals_of(ctx))
+
+
+@journal.command("copy", cls=Documented)
+def journal_copy(
+    ctx: typer.Context,
+    target: Annotated[
+        str, typer.Argument(help="A file that is not there yet, or postgresql://USER@HOST/DATABASE.", metavar="TARGET")
+    ],
+    json: Json = False,
+) -> int:
+    """Copy the whole journal with its hashes; the original stays as it is, and nobody drives the copy.
+
+    Exit code: 0 copied, 6 the target holds a journal already, 7 one of them cannot be reached or does not verify.
     """
+    from rolloutctl.cli.journal import copy_to
+
+    return copy_to(globals_of(ctx), target, as_json=json)
+
+
+@config.command("show", cls=Documented)
+def config_show(ctx: typer.Context, json: Json = False) -> int:
+    """Every value in force and where it came from; secrets as where they are read from."""
     from rolloutctl.cli.configuring import show
 
     return show(globals_of(ctx), as_json=json)
 
 
-@config.command("path")
+@config.command("path", cls=Documented)
 def config_path(ctx: typer.Context, json: Json = False) -> int:
-    """Which config files are read, weakest first, and where the journal is.
-
-    Example: rolloutctl config path
-    """
+    """Which config files are read, weakest first, and where the journal is."""
     from rolloutctl.cli.configuring import path
 
     return path(globals_of(ctx), as_json=json)
 
 
-@config.command("validate")
+@config.command("validate", cls=Documented)
 def config_validate(ctx: typer.Context, json: Json = False) -> int:
     """Read the config and say what is wrong with it; nothing is asked over the network.
 
     Exit code: 0 it can be used, 2 it cannot.
-
-    Example: rolloutctl --config team.toml config validate
     """
     from rolloutctl.cli.configuring import validate
 
     return validate(globals_of(ctx), as_json=json)
 
 
-@schema.command("plan")
+@schema.command("plan", cls=Documented)
 def schema_plan() -> int:
-    """The JSON Schema of plan files.
-
-    Example: rolloutctl schema plan > plan.schema.json
-    """
+    """The JSON Schema of plan files."""
     from rolloutctl.schemas import plan_schema
 
     put_json(plan_schema(), indent=2)
     return ExitCode.OK
 
 
-@schema.command("config")
+@schema.command("config", cls=Documented)
 def schema_config() -> int:
-    """The JSON Schema of config files.
-
-    Example: rolloutctl schema config > config.schema.json
-    """
+    """The JSON Schema of config files."""
     from rolloutctl.schemas import config_schema
 
     put_json(config_schema(), indent=2)
+    return ExitCode.OK
+
+
+def completion(
+    shell: Annotated[Shell, typer.Argument(help="The shell that is to complete.", metavar="SHELL", show_default=False)],
+) -> int:
+    """Print a script that makes a shell complete commands, options, rollouts, plan files and names of the config.
+
+    bash: put the first line below into ~/.bashrc. zsh: put the second into ~/.zshrc, behind compinit. fish: run the third once.
+    It looks into config and journal of this machine, never over the network.
+    """
+    put(script(shell).rstrip())
     return ExitCode.OK

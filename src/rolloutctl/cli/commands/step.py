@@ -24,8 +24,6 @@ def advance(
 
     Exit code: 0 entered, 1 it did not happen, 4 unknown, 5 not yet, 6 refused, 7 the flag server is not reachable. If nobody
     drives, this command drives for as long as it needs.
-
-    Example: rolloutctl advance checkout-ranker-v7 --to five
     """
     from rolloutctl.cli.acting import step
     from rolloutctl.engine.commands import CommandKind
@@ -41,10 +39,7 @@ def back(
     wait: Wait = True,
     json: Json = False,
 ) -> int:
-    """Go back to an earlier phase, or begin the present one anew.
-
-    Example: rolloutctl back checkout-ranker-v7 --to internal --why "cost is not understood yet"
-    """
+    """Go back to an earlier phase, or begin the present one anew."""
     from rolloutctl.cli.acting import step
     from rolloutctl.engine.commands import CommandKind
 
@@ -52,10 +47,7 @@ def back(
 
 
 def hold(ctx: typer.Context, rollout: Rollout, why: Reason, json: Json = False) -> int:
-    """Hold: nothing advances, the bake clock stands still, until a person resumes.
-
-    Example: rolloutctl hold checkout-ranker-v7 --why "looking at voice errors"
-    """
+    """Hold: nothing advances, the bake clock stands still, until a person resumes."""
     from rolloutctl.cli.acting import ask
     from rolloutctl.engine.commands import CommandKind
 
@@ -63,10 +55,7 @@ def hold(ctx: typer.Context, rollout: Rollout, why: Reason, json: Json = False) 
 
 
 def resume(ctx: typer.Context, rollout: Rollout, why: Why = "", json: Json = False) -> int:
-    """End a hold, or go on after a deadline.
-
-    Example: rolloutctl resume checkout-ranker-v7
-    """
+    """End a hold, or go on after a deadline."""
     from rolloutctl.cli.acting import ask
     from rolloutctl.engine.commands import CommandKind
 
@@ -80,10 +69,7 @@ def approve(
     why: Why = "",
     json: Json = False,
 ) -> int:
-    """Approve entering a phase; who asks for the step does not count.
-
-    Example: rolloutctl approve checkout-ranker-v7 --phase thirty
-    """
+    """Approve entering a phase; who asks for the step does not count."""
     from rolloutctl.cli.acting import ask
     from rolloutctl.engine.commands import CommandKind
 
@@ -102,10 +88,7 @@ def gate(
     why: Why = "",
     json: Json = False,
 ) -> int:
-    """Sign a gate; it is go only when every check is confirmed.
-
-    Example: rolloutctl gate checkout-ranker-v7 compliance --go --all-checks
-    """
+    """Sign a gate; it is go only when every check is confirmed."""
     if go is None:
         raise InvalidInput(f"what is decided about gate {gate} is missing.", remedy="Say --go or --no-go.")
     from rolloutctl.cli.acting import sign
@@ -114,10 +97,7 @@ def gate(
 
 
 def postpone(ctx: typer.Context, rollout: Rollout, why: Reason, json: Json = False) -> int:
-    """Postpone the countdown that would roll back, by its own length; at most twice.
-
-    Example: rolloutctl postpone checkout-ranker-v7 --why "the alert is a known false one"
-    """
+    """Postpone the countdown that would roll back, by its own length; at most twice."""
     from rolloutctl.cli.acting import ask
     from rolloutctl.engine.commands import CommandKind
 
@@ -125,10 +105,7 @@ def postpone(ctx: typer.Context, rollout: Rollout, why: Reason, json: Json = Fal
 
 
 def abort(ctx: typer.Context, rollout: Rollout, why: Reason, json: Json = False) -> int:
-    """End the rollout at its present exposure: the flag stays as it is.
-
-    Example: rolloutctl abort checkout-ranker-v7 --why "superseded by v8"
-    """
+    """End the rollout at its present exposure: the flag stays as it is."""
     from rolloutctl.cli.acting import ask
     from rolloutctl.engine.commands import CommandKind
 
@@ -141,10 +118,7 @@ def note(
     text: Annotated[str, typer.Argument(help="What to remember.", metavar="TEXT", show_default=False)],
     json: Json = False,
 ) -> int:
-    """Write a note into the rollout's journal.
-
-    Example: rolloutctl note checkout-ranker-v7 "marketing mail went out at 10:00"
-    """
+    """Write a note into the rollout's journal."""
     from rolloutctl.cli.acting import ask
     from rolloutctl.engine.commands import CommandKind
 

@@ -14,7 +14,7 @@ from rolloutctl.cli.options import Json, Rollout, Why, globals_of
 def rollback(
     ctx: typer.Context,
     rollout: Annotated[
-        str, typer.Argument(help="`name#n`, or `name` for its newest attempt.", metavar="[ROLLOUT]", show_default=False)
+        str, typer.Argument(help="`name#n`, or `name` for its newest attempt.", metavar="ROLLOUT", show_default=False)
     ] = "",
     plan: Annotated[
         Path | None, typer.Option(help="Turn this plan's flag off, without any journal.", metavar="FILE", show_default=False)
@@ -25,8 +25,6 @@ def rollback(
     """Roll back: turn the flag off (or restore the snapshot), read back, verify. Takes over from whoever drives.
 
     Exit code: 0 rolled back, 1 it did not happen, 4 it is unknown whether it happened, 7 the flag server is not reachable.
-
-    Example: rolloutctl rollback checkout-ranker-v7 --why "voice errors"
     """
     from rolloutctl.errors import InvalidInput
 
@@ -55,8 +53,6 @@ def off(
     """Turn a flag off: no journal, no plan, no rollout needed. A local record is kept and joins the journal later.
 
     Exit code: 0 off and verified, 1 it did not happen, 4 unknown, 7 the flag server is not reachable.
-
-    Example: rolloutctl off unleash checkout-ranker-v7 --env production
     """
     from rolloutctl.cli.emergency import off as turn_off
 
@@ -64,10 +60,7 @@ def off(
 
 
 def checked(ctx: typer.Context, rollout: Rollout, why: Reason, json: Json = False) -> int:
-    """Say that a person has looked at the flag server and it is off: ends ROLLBACK UNKNOWN.
-
-    Example: rolloutctl checked checkout-ranker-v7 --why "off in the flag server's own page"
-    """
+    """Say that a person has looked at the flag server and it is off: ends ROLLBACK UNKNOWN."""
     from rolloutctl.cli.acting import ask
     from rolloutctl.engine.commands import CommandKind
 
