@@ -80,6 +80,10 @@ def test_every_line_of_the_example_has_a_sentence() -> None:
         assert not line or "#" in line, number
 
 
+def test_other_keys_are_read() -> None:
+    assert read('[ui.keys]\n"rollout.advance" = "B"\n"rollout.back" = "A"\n').ui.keys["rollout.advance"] == "B"
+
+
 SECRET_WORDS = 'write { env = "NAME" }, { file = "PATH" } or { command = ["PROGRAM", "ARGUMENT"] }'
 
 
@@ -105,6 +109,12 @@ SECRET_WORDS = 'write { env = "NAME" }, { file = "PATH" } or { command = ["PROGR
         ("[journal]\nmode = 0o600\n", "journal.mode: must be text in quotes, not 384."),
         ('[journal]\nurl = "journal.db"\n', 'journal.url: "journal.db" is not the URL of a journal'),
         ('[ui]\ntheme = "drak"\n', 'Did you mean "dark"?'),
+        ('[ui.keys]\n"rollut.hold" = "B"\n', 'c.toml:2 ui.keys."rollut.hold": there is no binding "rollut.hold". Did you mean'),
+        (
+            '[ui.keys]\n"rollout.hold" = "B"\n',
+            '"B" is the key of rollout.back already. Give rollout.hold or rollout.back another',
+        ),
+        ('[ui.keys]\n"rollout.hold" = 3\n', 'ui.keys."rollout.hold": must be text in quotes, not 3.'),
         ("[operatr]\n", 'unknown key "operatr". Did you mean "operator"?'),
         ("format = 2\n", "format: 2 is not a format"),
         ("[environments.production]\nproduction = 1\n", "must be true or false without quotes, not 1."),
@@ -132,7 +142,6 @@ def test_one_mistake_one_sentence(text: str, said: str) -> None:
         ('[providers.ld]\ntype = "launchdarkly"\nenvironment = "x"\n', "providers.ld.type"),
         ((TOKEN % '{ env = "X" }') + 'budget = "60/min"\n', "providers.unleash.budget"),
         (UNLEASH + 'auth = { type = "header", name = "X-Key", token = { env = "X" } }\n', "providers.unleash.auth.type"),
-        ('[ui.keys]\n"rollout.advance" = "A"\n', "ui.keys"),
     ],
 )
 def test_what_this_version_has_not_is_refused_in_its_own_words(text: str, key: str) -> None:

@@ -10,10 +10,11 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
 
-from rolloutctl.constraints import Format, Matching
-from rolloutctl.units import Duration
+from rolloutctl.constraints import Format, Matching, Misfit, Misfits
+from rolloutctl.keymap import faults
+from rolloutctl.model.fields import Duration
 
 
 class Model(BaseModel):
@@ -98,7 +99,17 @@ class BasicAuth(Model):
     """Where the password is read from."""
 
 
+class HeaderAuth(Model):
+    type: Literal["header"]
+    """`NAME: TOKEN`, a header of its own name."""
+    name: Annotated[str, Matching(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "the name of a header, such as X-Api-Key")]
+    """Name of the header; it is no secret."""
+    token: Secret
+    """Where the token is read from."""
+
+
 Auth = Annotated[NoAuth | TokenAuth | BearerAuth | BasicAuth, Field(discriminator="type")]
+SourceAuth = Annotated[NoAuth | TokenAuth | BearerAuth | BasicAuth | HeaderAuth, Field(discriminator="type")]
 
 
 class Tls(Model):
@@ -132,8 +143,8 @@ class PrometheusSource(Model):
     """Base URL, with the path prefix where there is one."""
     headers: dict[str, str] = Field(default_factory=dict)
     """Sent with every query, such as a tenant's id; no secrets here."""
-    auth: Auth | None = None
-    """basic | bearer | none."""
+    auth: SourceAuth | None = None
+    """basic | bearer | header | token | none."""
     tls: Tls | None = None
     """Own CA, client certificate."""
     timeout: Duration = Field(default="10s", validate_default=True)
@@ -141,7 +152,7 @@ class PrometheusSource(Model):
     connect_timeout: Duration = Field(default="2s", validate_default=True)
     """For the connection."""
     max_series: Annotated[int, Strict(), Field(ge=1)] = 2000
-    """A query that returns more is refused as AMBIGUOUS rather than judged slowly."""
+    """Above it a counter is asked in aggregated form ("approximate counts"); a query that cannot be is refused (INVALID)."""
 
 
 class UnleashProvider(Model):
@@ -213,8 +224,16 @@ class Environment(Model):
 class JournalConfig(Model):
     """Where the journal is."""
 
-    url: Annotated[str, Matching(r"(sqlite:///[^\x00-\x1f]+)?", 'the URL of a journal; write "sqlite:///PATH"')] = ""
-    """`sqlite:///PATH`; default: rolloutctl/journal.db under the XDG state folder."""
+    url: Annotated[
+        str,
+        Matching(
+            r"(sqlite:///[^\x00-\x1f]+|postgres(ql)?://[^\x00-\x20]+)?",
+            'the URL of a journal; write "sqlite:///PATH" or "postgresql://USER@HOST/DATABASE"',
+        ),
+    ] = ""
+    """`sqlite:///PATH` or `postgresql://USER@HOST/DATABASE`; default: rolloutctl/journal.db under the XDG state folder."""
+    password: Secret | None = None
+    """Of the role in PostgreSQL; default: what PostgreSQL's own password file or PGPASSWORD says."""
     mode: Annotated[str, Matching(r"0[0-7]{3}", 'a file mode; write it in quotes with a leading zero, such as "0600"')] = "0600"
     """File mode of a new database."""
     lease: Duration = Field(default="30s", validate_default=True)
@@ -229,6 +248,12 @@ class Theme(StrEnum):
     ANSI_LIGHT = "ansi-light"
 
 
+def _bindable(keys: dict[str, str]) -> dict[str, str]:
+    if found := faults(keys):
+        raise Misfits(Misfit((fault.binding,), fault.sentence, fault.remedy) for fault in found)
+    return keys
+
+
 class Ui(Model):
     """The screen."""
 
@@ -236,6 +261,8 @@ class Ui(Model):
     """Colours."""
     interval: Duration = Field(default="15s", validate_default=True)
     """How often sources and providers are polled."""
+    keys: Annotated[dict[str, str], AfterValidator(_bindable)] = Field(default_factory=dict)
+    """Other keys, by the binding's id, such as `"rollout.advance" = "f5"`; `?` on the screen lists ids and keys."""
 
 
 class Config(Model):

@@ -24,10 +24,6 @@ def _text_but(*values: str) -> Callable[[object], bool]:
     return lambda value: isinstance(value, str) and value not in values
 
 
-def _postgresql(value: object) -> bool:
-    return isinstance(value, str) and value.startswith(("postgres://", "postgresql://"))
-
-
 @dataclass(frozen=True, slots=True)
 class NotYet:
     """A key (`*` stands for any name or index) that is refused while `when` holds for its value."""
@@ -85,7 +81,7 @@ def _matches(data: object, pattern: tuple[str, ...], key: Key) -> Iterator[tuple
             yield from _matches(child(data, name), rest, (*key, name))
 
 
-_TYPES = ("latency", "alert", "http")
+_TYPES = ("alert", "http")
 _DROP = "Leave it out."
 
 PLAN: tuple[NotYet, ...] = (
@@ -100,46 +96,15 @@ PLAN: tuple[NotYet, ...] = (
         "the capacity check before a rollback is",
         "Leave it out and look at the baseline's capacity yourself.",
     ),
-    NotYet(("judge", "alpha"), "the error rate of statistical tests is", 'Leave it out: test = "threshold" has none.'),
-    NotYet(("judge", "beta"), "the error rate of statistical tests is", 'Leave it out: test = "threshold" has none.'),
-    NotYet(("metrics", "history"), "calibration from history is", _DROP),
     NotYet(("flag", "variant"), "choosing a variant is", "Leave it out and use a flag of its own, which is on or off."),
     NotYet(("triggers",), "a trigger is", "Write what it watches as a criterion with max or min."),
     NotYet(("phases", "*", "reviews"), "reviews after a rollout are", "Leave it out and put the dates into a calendar."),
     NotYet(
         ("criteria", "*", "type"),
         "this type of criterion is",
-        'Write it as type = "ratio" (two counters) or type = "value" (any expression), with test = "threshold".',
+        'Write it as type = "ratio" (two counters), "latency" (a histogram) or "value" (any expression).',
         when=_one_of(*_TYPES),
         covers=1,
-    ),
-    NotYet(
-        ("criteria", "*", "test"),
-        'a criterion without test = "threshold" is judged by a statistical test, which is',
-        'Declare test = "threshold" with max, min or tolerate.',
-        absent=True,
-    ),
-    NotYet(
-        ("criteria", "*", "test"),
-        'any test but "threshold" is',
-        'Declare test = "threshold" with max, min or tolerate.',
-        when=_text_but("threshold"),
-    ),
-    NotYet(
-        ("criteria", "*", "reject"),
-        "`reject`, which belongs to the statistical tests, is",
-        "Leave it out: max, min or tolerate is the bound.",
-    ),
-    NotYet(
-        ("criteria", "*", "slack"),
-        "`slack`, which belongs to the statistical tests, is",
-        "Leave it out: max, min or tolerate is the bound.",
-    ),
-    NotYet(
-        ("criteria", "*", "versus"),
-        "a comparison with the time before the start is",
-        'Compare with versus = "baseline", or give max or min.',
-        when=_one_of("before"),
     ),
 )
 
@@ -152,7 +117,6 @@ CONFIG: tuple[NotYet, ...] = (
         "overriding settings in one environment is",
         "Give the other server a source or provider of its own.",
     ),
-    NotYet(("journal", "url"), "a journal in PostgreSQL is", 'Write url = "sqlite:///PATH".', when=_postgresql),
     NotYet(("operators", "*", "ssh_key"), "signing approvals with a key is", _DROP),
     NotYet(
         ("sources", "*", "type"),
@@ -171,7 +135,10 @@ CONFIG: tuple[NotYet, ...] = (
     ),
     NotYet(("providers", "*", "budget"), "a budget of requests is", _DROP),
     NotYet(
-        ("*", "*", "auth", "type"), "this type of auth is", "Use token, bearer, basic or none.", when=_one_of("header"), covers=1
+        ("providers", "*", "auth", "type"),
+        "this type of auth is",
+        "Use token, bearer, basic or none.",
+        when=_one_of("header"),
+        covers=1,
     ),
-    NotYet(("ui", "keys"), "binding keys anew is", "Leave it out; `?` on the screen lists the keys."),
 )

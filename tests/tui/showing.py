@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -20,9 +20,16 @@ WIDE, NARROW = (120, 36), (80, 24)
 
 
 def app_of(
-    handle: worlds.FakeHandle, *, start_at: str | None = None, theme: Theme = Theme.DARK, unicode: bool = True
+    handle: worlds.FakeHandle,
+    *,
+    start_at: str | None = None,
+    theme: Theme = Theme.DARK,
+    unicode: bool = True,
+    keys: Mapping[str, str] | None = None,
 ) -> RolloutApp:
-    app = RolloutApp(handle, theme=theme, timezone=worlds.ZONE, start_at=start_at, now=lambda: worlds.NOW, unicode=unicode)
+    app = RolloutApp(
+        handle, theme=theme, timezone=worlds.ZONE, start_at=start_at, now=lambda: worlds.NOW, unicode=unicode, keys=keys
+    )
     app.animation_level = "none"
     return app
 
@@ -75,9 +82,15 @@ def _text(root: Widget) -> Iterator[str]:
 
 @asynccontextmanager
 async def shown(
-    handle: worlds.FakeHandle, *, size: tuple[int, int] = WIDE, start_at: str | None = None, unicode: bool = True
+    handle: worlds.FakeHandle,
+    *,
+    size: tuple[int, int] = WIDE,
+    start_at: str | None = None,
+    unicode: bool = True,
+    theme: Theme = Theme.DARK,
+    keys: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Shown]:
-    app = app_of(handle, start_at=start_at, unicode=unicode)
+    app = app_of(handle, start_at=start_at, unicode=unicode, theme=theme, keys=keys)
     async with app.run_test(size=size) as pilot:
         seen = Shown(app, pilot, handle)
         await pilot.pause(0.05)

@@ -37,13 +37,14 @@ async def test_go_no_go_arms_by_the_name_and_confirms_by_another_key(size: tuple
         assert isinstance(seen.app.focused, Button)
         assert seen.app.focused.id == "cancel"
         assert "5 % → 30 %, about 300 requests/s" in seen.text
-        assert "PATCH /api/admin" in seen.text
         assert "4 of 4 criteria pass" in seen.text
         assert inside(seen, "#cancel")
         assert inside(seen, "#confirm")
         assert inside(seen, "#word")
         await seen.press("exclamation_mark", "A", "enter")
         assert seen.handle.sent == []
+        await seen.press("pagedown", "pagedown")
+        assert "PATCH /api/admin" in seen.text, "last, and in reach where there is little room"
 
 
 @SIZES

@@ -25,6 +25,7 @@ from rolloutctl.model.state import Status
 from rolloutctl.model.verdict import PhaseState, PhaseVerdict, State
 from rolloutctl.tui.draw import (
     criteria,
+    doctor,
     explain,
     fleet,
     head,
@@ -115,6 +116,8 @@ PAGES: dict[str, Callable[[], Sequence[Line]]] = {
     ),
     "progress-70": lambda: proposal.rollback_progress(worlds.rolling_back(unknown="no answer"), WHEN, 70),
     "log-76": lambda: keys.command_log(worlds.commands(), WHEN, 76),
+    "doctor-100": lambda: doctor.doctor(worlds.fleet(parts=worlds.parts(prometheus=False)), WHEN, 100),
+    "doctor-56": lambda: doctor.doctor(worlds.fleet(), WHEN, 56),
 }
 
 
@@ -328,11 +331,9 @@ def test_times_carry_their_zone_and_the_day_when_it_is_another() -> None:
 def test_hints_keep_help_and_never_overflow() -> None:
     many = [keys.Key(chr(97 + index), f"action {index}") for index in range(20)]
     for cells in (60, 80, 120):
-        for rows in (1, 2):
-            drawn = keys.hints(many, cells, rows)
-            assert len(drawn) <= rows
-            assert all(width(one) <= cells for one in drawn)
-            assert plain(drawn[-1]).endswith("? help")
+        drawn = keys.hints(many, cells)
+        assert width(drawn) <= cells
+        assert plain(drawn).endswith("? help")
 
 
 def test_ascii_keeps_every_cell() -> None:

@@ -462,7 +462,7 @@ async def test_a_flood_of_snapshots_leaves_the_screen_quick_and_never_blocks_the
         stop.set()
         thread.join()
         assert seen.name == "RolloutScreen"
-        assert took < 5, "keys are heard in between"
+        assert took < 20, "keys are heard in between, however busy the machine"
         assert sorted(waited)[len(waited) // 2] < 0.01, "the engine's thread only stores and knocks"
         await seen.pilot.pause(0.3)
         assert seen.app.fleet is handle.now, "the newest one wins"

@@ -24,7 +24,6 @@ from rolloutctl.engine.snapshot import (
     JournalPage,
     PartHealth,
     Proposal,
-    Reason,
     RolloutSnapshot,
 )
 from rolloutctl.errors import ExitCode
@@ -35,6 +34,7 @@ from rolloutctl.model.outcome import Health
 from rolloutctl.model.state import Countdown, Hold, OpenIntent, PhaseRun, RolloutState, Status, Step
 from rolloutctl.model.verdict import Cell, Evidence, PhaseState, PhaseVerdict, State, Verdict
 from rolloutctl.plan.model import Plan
+from rolloutctl.policy.conditions import Reason
 from rolloutctl.ports import Verified
 
 NOW = datetime(2026, 3, 12, 13, 22, 10, tzinfo=UTC)
@@ -463,9 +463,13 @@ def rollback_unknown() -> RolloutSnapshot:
 
 def parts(*, prometheus: bool = True) -> tuple[PartHealth, ...]:
     down = "does not answer: connection refused by 127.0.0.1:9090"
+    source = (("type", "prometheus"), ("address", "http://127.0.0.1:9090"), ("auth", "none"), ("limits", "answer 10s"))
+    provider = (("type", "unleash"), ("auth", "admin API token; client API token"), ("verified by", "the client API"))
+    health = Health(prometheus, 0.004, "Prometheus 2.42" if prometheus else down)
+    failure, failed_at = ("", None) if prometheus else (down, ago(seconds=4))
     return (
-        PartHealth("prometheus", "source", Health(prometheus, 0.004, "Prometheus 2.42" if prometheus else down), ago(seconds=4)),
-        PartHealth("unleash", "provider", Health(True, 0.012, "Unleash 8.2.0"), ago(seconds=2)),
+        PartHealth("prometheus", "source", health, ago(seconds=4), source, failure, failed_at),
+        PartHealth("unleash", "provider", Health(True, 0.012, "Unleash 8.2.0"), ago(seconds=2), provider, "503", ago(minutes=9)),
         PartHealth("journal", "journal", Health(True, 0.001, "SQLite"), ago(seconds=1)),
     )
 

@@ -135,7 +135,7 @@ class Asker:
         moved = record.state.countdown
         if moved is None:
             return Reply(ExitCode.FAILED, "the countdown ended before it could be postponed.", seq=event.seq)
-        left = show_clock((moved.fires_at - self._world.time.now()).total_seconds())
+        left = show_clock((moved.fires_at - self._world.time.of(record.plan).now()).total_seconds())
         return Reply(ExitCode.OK, f"rolls back in {left} unless it is postponed again or held", seq=event.seq)
 
     async def _answer(self, record: RolloutRecord, seq: int) -> Reply:

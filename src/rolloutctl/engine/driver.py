@@ -65,7 +65,7 @@ class Driver:
     def _over(self) -> bool:
         state = self._rollout.state
         if state.status is Status.ROLLED_BACK:
-            return state.open_intent is None and not self._rollout.watched(self._world.time.now())
+            return state.open_intent is None and not self._rollout.watched(self._world.time.of(self._rollout.plan).now())
         return state.status.final and not any(request.kind is ev.Kind.ROLLBACK_REQUESTED for request in state.requests)
 
     async def _work(self) -> datetime | None:
@@ -78,7 +78,11 @@ class Driver:
             decision = decide(self._rollout.plan, self._rollout.state, facts_of(self._world, self._rollout))
             if isinstance(decision, do.Wait):
                 return decision.until
-            if isinstance(decision, do.Reconcile) and self._look_after is not None and self._world.time.now() < self._look_after:
+            if (
+                isinstance(decision, do.Reconcile)
+                and self._look_after is not None
+                and self._world.time.of(self._rollout.plan).now() < self._look_after
+            ):
                 return self._look_after
             try:
                 await self._act(decision, lease)
@@ -87,10 +91,10 @@ class Driver:
                 raise
             except JournalUnreachable as error:
                 self._rollout.trouble = await self._without_journal(decision, error)
-                return self._world.time.now() + timedelta(seconds=_RETRY_S)
+                return self._world.time.of(self._rollout.plan).now() + timedelta(seconds=_RETRY_S)
             except RolloutctlError as error:
                 self._rollout.trouble = str(error)
-                return self._world.time.now() + timedelta(seconds=_RETRY_S)
+                return self._world.time.of(self._rollout.plan).now() + timedelta(seconds=_RETRY_S)
             finally:
                 self._changed()
         return None
@@ -98,7 +102,7 @@ class Driver:
     async def _sleep(self, until: datetime | None) -> None:
         seconds = _LONGEST_SLEEP_S
         if until is not None:
-            seconds = min(seconds, max(0.0, (until - self._world.time.now()).total_seconds()))
+            seconds = min(seconds, max(0.0, (until - self._world.time.of(self._rollout.plan).now()).total_seconds()))
         await wait_a_while(self._rollout.wake, max(seconds, _SHORTEST_SLEEP_S))
 
     async def _act(self, decision: do.Decision, lease: Lease) -> None:
@@ -117,14 +121,17 @@ class Driver:
                 await effects.turn_off(world, rollout, lease, decision)
             case do.Reconcile():
                 failure = await effects.reconcile(world, rollout, lease)
-                self._look_after = world.time.now() + timedelta(seconds=2) if failure else None
+                self._look_after = world.time.of(rollout.plan).now() + timedelta(seconds=2) if failure else None
                 rollout.trouble = failure
             case do.Verify():
                 await self._interruptible(self._verify())
             case do.NoteDrift(expected, actual):
                 who = await self._strangers()
                 await commit(
-                    world, rollout, lease, ev.FlagDrifted(expected=expected, actual=actual, who=who, at=world.time.now())
+                    world,
+                    rollout,
+                    lease,
+                    ev.FlagDrifted(expected=expected, actual=actual, who=who, at=world.time.of(rollout.plan).now()),
                 )
             case _:
                 await commit(world, rollout, lease, self._journalled(decision))
@@ -172,7 +179,7 @@ class Driver:
             seen = await world.provider(target.provider).verify(target, want)
         except Unreachable as error:
             seen = Verification(seen=False, how=str(error))
-        rollout.observed = replace(rollout.observed, seen=Seen(seen, change, world.time.now()))
+        rollout.observed = replace(rollout.observed, seen=Seen(seen, change, world.time.of(rollout.plan).now()))
 
     async def _without_journal(self, decision: do.Decision, error: JournalUnreachable) -> str:
         """A journal that cannot be written stops everything but a rollback; returns what to show."""
@@ -187,7 +194,7 @@ class Driver:
         return f"{done.sentence} Recorded in {done.record}. {error}"
 
     def _journalled(self, decision: do.Decision) -> ev.Body:
-        at = self._world.time.now()
+        at = self._world.time.of(self._rollout.plan).now()
         match decision:
             case do.Decide(action, accepted, reasons, request, phase, codes):
                 return ev.DecisionMade(

@@ -40,13 +40,13 @@ async def change_flag(world: World, rollout: RolloutRecord, lease: Lease, decisi
         expected = rollout.state.expected
         if decision.purpose is Purpose.ADVANCE and expected is not None and before.native != expected.native:
             why = f"somebody else changed the flag before this step: it is {before}, it should be {expected}"
-            refusal = ev.FlagConflict(intent=0, why=why, state=before, at=world.time.now())
+            refusal = ev.FlagConflict(intent=0, why=why, state=before, at=world.time.of(rollout.plan).now())
         else:
             change = await provider.plan(before, want, target)
     except Unreachable as error:
-        refusal = ev.FlagFailed(intent=0, why=f"{_NOTHING_SENT}{error}", at=world.time.now())
+        refusal = ev.FlagFailed(intent=0, why=f"{_NOTHING_SENT}{error}", at=world.time.of(rollout.plan).now())
     except RolloutctlError as error:
-        refusal = ev.FlagRejected(intent=0, why=f"{_NOTHING_SENT}{error}", at=world.time.now())
+        refusal = ev.FlagRejected(intent=0, why=f"{_NOTHING_SENT}{error}", at=world.time.of(rollout.plan).now())
     intent = await commit(
         world,
         rollout,
@@ -102,10 +102,12 @@ async def send_again(world: World, rollout: RolloutRecord, lease: Lease) -> None
     try:
         change = await provider.plan(await provider.read(target), intent.want, target)
     except Unreachable as error:
-        await commit(world, rollout, lease, _unknown(world, provider, open_intent.seq, str(error)))
+        await commit(world, rollout, lease, _unknown(world, rollout, provider, open_intent.seq, str(error)))
         return
     except RolloutctlError as error:
-        await commit(world, rollout, lease, ev.FlagRejected(intent=open_intent.seq, why=str(error), at=world.time.now()))
+        await commit(
+            world, rollout, lease, ev.FlagRejected(intent=open_intent.seq, why=str(error), at=world.time.of(rollout.plan).now())
+        )
         return
     reason = intent.why or f"rolloutctl {rollout.id}: phase {intent.phase}"
     await _send(
@@ -129,7 +131,7 @@ async def reconcile(world: World, rollout: RolloutRecord, lease: Lease) -> str:
         actual = await provider.read(target)
     except (Unreachable, InvalidInput) as error:
         if intent.purpose in {Purpose.ROLLBACK, Purpose.RESTORE_OFF}:
-            await commit(world, rollout, lease, _unknown(world, provider, open_intent.seq, str(error)))
+            await commit(world, rollout, lease, _unknown(world, rollout, provider, open_intent.seq, str(error)))
         return str(error)
     found = _found(rollout, intent, actual)
     await commit(
@@ -141,8 +143,8 @@ async def reconcile(world: World, rollout: RolloutRecord, lease: Lease) -> str:
             found=found,
             state=actual,
             why=f"read back: {actual}",
-            at=world.time.now(),
-            settle_until=world.time.now() + timedelta(seconds=_settle_s(rollout, provider)),
+            at=world.time.of(rollout.plan).now(),
+            settle_until=world.time.of(rollout.plan).now() + timedelta(seconds=_settle_s(rollout, provider)),
         ),
     )
     _saw(world, rollout, actual)
@@ -198,7 +200,7 @@ async def _send(
     try:
         outcome = await call()
     except asyncio.CancelledError:
-        await commit(world, rollout, lease, _unknown(world, provider, seq, "it was interrupted while it was under way"))
+        await commit(world, rollout, lease, _unknown(world, rollout, provider, seq, "it was interrupted while it was under way"))
         raise
     finally:
         rollout.busy = ""
@@ -211,7 +213,7 @@ async def _send(
 
 
 def _journalled(world: World, rollout: RolloutRecord, provider: Provider, seq: int, outcome: out.Outcome) -> ev.Body:
-    at = world.time.now()
+    at = world.time.of(rollout.plan).now()
     settle_until = at + timedelta(seconds=_settle_s(rollout, provider))
     match outcome:
         case out.Applied(state):
@@ -229,11 +231,11 @@ def _journalled(world: World, rollout: RolloutRecord, provider: Provider, seq: i
         case out.Unavailable(why):
             return ev.FlagFailed(intent=seq, why=f"{_NOTHING_SENT}{why}", at=at)
         case out.Unknown(why):
-            return _unknown(world, provider, seq, why)
+            return _unknown(world, rollout, provider, seq, why)
 
 
-def _unknown(world: World, provider: Provider, seq: int, why: str) -> ev.FlagUnknown:
-    at = world.time.now()
+def _unknown(world: World, rollout: RolloutRecord, provider: Provider, seq: int, why: str) -> ev.FlagUnknown:
+    at = world.time.of(rollout.plan).now()
     wait = timedelta(seconds=min(provider.capabilities.settle_time_s, 15.0))
     return ev.FlagUnknown(intent=seq, why=world.scrub(why), at=at, look_at=at + wait)
 

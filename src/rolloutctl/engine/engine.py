@@ -15,9 +15,11 @@ from enum import StrEnum
 from rolloutctl.engine.asking import Asker
 from rolloutctl.engine.commands import Command, Reply
 from rolloutctl.engine.driver import Driver
+from rolloutctl.engine.parts import Parts
 from rolloutctl.engine.polling import Poller
-from rolloutctl.engine.publishing import snapshot_of, worst_first
+from rolloutctl.engine.publishing import worst_first
 from rolloutctl.engine.record import RolloutRecord
+from rolloutctl.engine.showing import CALM_S, Showing
 from rolloutctl.engine.snapshot import FleetSnapshot, PartHealth
 from rolloutctl.engine.waiting import wait_a_while
 from rolloutctl.engine.world import World
@@ -67,6 +69,8 @@ class Engine:
         self.world = world
         self.options = options
         self.records: dict[str, RolloutRecord] = {}
+        self._map = Parts(world)
+        self._showing = Showing(world, world.author.actor)
         self._publish = publish
         self._named = set(options.named)
         self._broken: dict[str, str] = {}
@@ -103,7 +107,7 @@ class Engine:
 
     async def command(self, command: Command) -> Reply:
         reply = await self._asker.ask(command)
-        self.poller.refresh()
+        self.poller.look_soon()
         self.mark()
         return reply
 
@@ -152,10 +156,16 @@ class Engine:
                     self._journal_error = ""
                     self.mark()
             except RolloutctlError as error:
-                if self._journal_error != str(error):
-                    self._journal_error = str(error)
-                    self.mark()
+                self._trouble(str(error))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other loops and a rollback must go on
+                _log.exception("a loop of the engine failed")
+                self._trouble(f"Following the journal failed unexpectedly ({type(error).__name__}); it is tried again.")
             await asyncio.sleep(seconds)
+
+    def _trouble(self, sentence: str) -> None:
+        if self._journal_error != sentence:
+            self._journal_error = sentence
+            self.mark()
 
     async def _follow(self) -> None:
         before = self._seq
@@ -198,7 +208,7 @@ class Engine:
         for record in list(self.records.values()):
             if record.held is not None:
                 await self._renew(record)
-            elif not record.state.status.final or record.watched(self.world.time.now()):
+            elif not record.state.status.final or record.watched(self.world.time.of(record.plan).now()):
                 await self._look_at_lease(record)
 
     async def _renew(self, record: RolloutRecord) -> None:
@@ -236,7 +246,7 @@ class Engine:
             # Shielded: a lease that was taken while we are being cancelled must be known as ours, or nobody could release it.
             if await asyncio.shield(asyncio.ensure_future(self._claim(record, force=force))) is None:
                 return False
-            record.driving_since, record.unattended_since = self.world.time.now(), None
+            record.driving_since, record.unattended_since = self.world.time.of(record.plan).now(), None
             await self.sync()
             driver = Driver(self.world, record, self.mark)
             self._drivers[record.id] = (driver, asyncio.create_task(self._drive(record, driver), name=f"drive {record.id}"))
@@ -256,6 +266,10 @@ class Engine:
         except LeaseLost:
             self._lost(record)
             return
+        except Exception as error:  # noqa: BLE001
+            # The lease is let go below: holding it without driving would keep everybody else from driving, too.
+            _log.exception("driving %s failed", record.id)
+            record.trouble = f"Driving failed unexpectedly ({type(error).__name__}); it is tried again."
         finally:
             self._drivers.pop(record.id, None)
         await self._release(record, "nothing is left to drive" if record.state.status.final else "this process leaves")
@@ -278,7 +292,7 @@ class Engine:
 
     async def _publishing(self) -> None:
         while True:
-            await wait_a_while(self._dirty, _PUBLISH_S)
+            await wait_a_while(self._dirty, _PUBLISH_S if self._showing.counts else CALM_S)
             await asyncio.sleep(_COALESCE_S)
             self._dirty.clear()
             self._show()
@@ -291,7 +305,7 @@ class Engine:
 
     def snapshot(self) -> FleetSnapshot:
         world, person = self.world, self.world.author.actor
-        rollouts = worst_first(snapshot_of(world, record, person) for record in self.records.values())
+        rollouts = worst_first(self._showing.of(record) for record in self.records.values())
         return FleetSnapshot(
             at=world.clock.now(),
             operator=person,
@@ -299,7 +313,7 @@ class Engine:
             read_only=self.options.read_only,
             rollouts=rollouts,
             parts=(*self._parts(), self._journal_part()),
-            skew_s=-world.time.offset.total_seconds(),
+            skew_s=-world.time.furthest().total_seconds(),
             paused=self.poller.paused,
             interval_s=self.poller.interval_s,
             commands=tuple(world.commands),
@@ -309,14 +323,14 @@ class Engine:
 
     def _parts(self) -> Iterable[PartHealth]:
         for name in self.world.sources:
-            yield self.poller.parts.get(name, PartHealth(name, "source", None, None))
+            yield self._map.seen(self.poller.parts.get(name, PartHealth(name, "source", None, None)))
         for name in self.world.providers:
-            yield self.poller.parts.get(name, PartHealth(name, "provider", None, None))
+            yield self._map.seen(self.poller.parts.get(name, PartHealth(name, "provider", None, None)))
 
     def _journal_part(self) -> PartHealth:
         ok = not self._journal_error
         health = Health(ok=ok, latency_s=0.0, text=self._journal_error or f"event {self._seq}")
-        return PartHealth("journal", "journal", health, self.world.clock.now())
+        return self._map.seen(PartHealth("journal", "journal", health, self.world.clock.now()))
 
 
 def _newer(journal: Journal, after: int) -> list[Event]:

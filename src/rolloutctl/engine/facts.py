@@ -14,7 +14,7 @@ _FLAG_GRACE = timedelta(seconds=60)
 
 
 def facts_of(world: World, rollout: RolloutRecord) -> Facts:
-    state, observed, now = rollout.state, rollout.observed, world.time.now()
+    state, observed, now = rollout.state, rollout.observed, world.time.of(rollout.plan).now()
     judgement = observed.judgement
     current = (
         judgement if judgement is not None and state.run is not None and judgement.phase_attempt == state.run.attempt else None

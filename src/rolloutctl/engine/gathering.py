@@ -14,7 +14,7 @@ from rolloutctl.plan.facts import AskedQuery, ConfigFacts, Facts, FlagFact, Live
 from rolloutctl.plan.model import Plan
 
 _LOOK_BACK_S = 300.0
-_COUNTERS = frozenset({"requests", "bad", "total"})
+_COUNTERS = frozenset({"requests", "bad", "total", "histogram"})
 
 
 async def gather(world: World, plan: Plan, *, live: bool) -> Facts:

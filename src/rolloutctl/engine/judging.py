@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from rolloutctl.engine.commit import commit
+from rolloutctl.engine.late_judge import judge_phase, read_exposure
 from rolloutctl.engine.observations import Judgement
 from rolloutctl.engine.record import RolloutRecord
 from rolloutctl.engine.world import World
-from rolloutctl.judge.judge import judge_phase
 from rolloutctl.model import events as ev
 from rolloutctl.model.samples import Answer, Query
 from rolloutctl.model.state import PhaseRun, RolloutState
@@ -19,6 +20,9 @@ from rolloutctl.model.verdict import State, Verdict
 from rolloutctl.plan.model import Plan
 from rolloutctl.policy.phase_verdict import breaching, phase_verdict, worst_first
 from rolloutctl.ports import Lease
+
+if TYPE_CHECKING:  # it loads numpy
+    from rolloutctl.judge.exposure import ExposureReading
 
 _NOT_IN_THE_DATA = frozenset({State.SOURCE_DOWN, State.INVALID, State.PARTIAL})
 """States whose beginning the samples cannot tell, because there are none."""
@@ -36,6 +40,23 @@ def judge(
     known = {v.key: v for v in before.verdicts} if before is not None and before.phase_attempt == run.attempt else {}
     dated = worst_first(tuple(_dated(plan, verdict, known.get(verdict.key), now) for verdict in verdicts))
     return Judgement(run.attempt, dated, phase_verdict(plan, dated, run), now)
+
+
+def look_at_all(
+    asked: Sequence[tuple[Plan, PhaseRun, Judgement | None]], now: datetime, answers: Mapping[Query, Answer]
+) -> list[tuple[Judgement, ExposureReading] | Exception]:
+    """The judgement and the exposure of each, or what went wrong with it. Pure, as `judge` is."""
+    return [_look(plan, run, before, now, answers) for plan, run, before in asked]
+
+
+def _look(
+    plan: Plan, run: PhaseRun, before: Judgement | None, now: datetime, answers: Mapping[Query, Answer]
+) -> tuple[Judgement, ExposureReading] | Exception:
+    try:
+        exposure = read_exposure(plan, run.index, run.started_at.timestamp(), now.timestamp(), answers)
+        return judge(plan, run, now, answers, before), exposure
+    except Exception as error:  # noqa: BLE001 - a fault with one must not keep the others from being judged
+        return error
 
 
 def again(plan: Plan, run: PhaseRun, judgement: Judgement) -> Judgement:

@@ -41,6 +41,10 @@ class Observations:
     flag: FlagReading = NOT_READ
     flag_change: int = 0
     """The change (`settled_seq`) in force when the flag was read: an older reading says nothing about a newer change."""
+    flag_revision: str = ""
+    """The provider's revision before that reading; empty where it tells none, or where a change was under way."""
+    flag_read_whole: datetime | None = None
+    """When the flag itself was read; `flag.read_at` is later where the provider has said since that nothing was changed."""
     next_requests: tuple[str, ...] = ()
     """What entering the next phase would send, as far as the newest reading tells."""
     next_problem: str = ""

@@ -6,23 +6,35 @@ Polls only replace observations and journal changes of verdicts; they never deci
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from rolloutctl.engine.judging import again, journal_judgement, judge
+from rolloutctl.engine.judging import again, journal_judgement, look_at_all
+from rolloutctl.engine.late_judge import needs
 from rolloutctl.engine.observations import Judgement
 from rolloutctl.engine.record import RolloutRecord
 from rolloutctl.engine.snapshot import Exposure, FlagReading, PartHealth
-from rolloutctl.engine.waiting import wait_a_while
+from rolloutctl.engine.unchanged import seen_again, unchanged
+from rolloutctl.engine.waiting import heed_cancellation, wait_a_while
 from rolloutctl.engine.world import World
 from rolloutctl.errors import JournalUnreachable, LeaseLost, RolloutctlError, SourceUnreachable
-from rolloutctl.judge.exposure import read_exposure
-from rolloutctl.judge.needs import needs
 from rolloutctl.model.cohort import CohortState
 from rolloutctl.model.outcome import Health
 from rolloutctl.model.samples import Answer, FailureKind, Query, SourceFailure
 from rolloutctl.model.state import Status
+from rolloutctl.ports import Provider, TellsChanges
+
+if TYPE_CHECKING:  # it loads numpy
+    from rolloutctl.judge.exposure import ExposureReading
+
+_log = logging.getLogger(__name__)
+_AT_ONCE = 4
+"""Flags read at the same time: a step that is asked for meanwhile finds a free connection."""
+_TOGETHER = 10
+"""Rollouts judged one after the other before anything is made of it: no verdict waits for all the others."""
 
 
 class Poller:
@@ -33,6 +45,8 @@ class Poller:
         self._rollouts = rollouts
         self._changed = changed
         self._soon: dict[str, asyncio.Event] = {}
+        self._asked_for = set(world.providers)
+        """Providers somebody wants a look at: every flag is read then, whatever the provider says of changes."""
         self.interval_s = world.config.ui.interval.total_seconds()
         self.paused = False
         self.parts: dict[str, PartHealth] = {}
@@ -48,15 +62,38 @@ class Poller:
         )
 
     def refresh(self) -> None:
+        """A person wants to see what is there now."""
+        self._asked_for = set(self._world.providers)
+        self.look_soon()
+
+    def look_soon(self) -> None:
+        """Something was asked for that will change what is seen."""
         for event in self._soon.values():
             event.set()
 
     async def _loop(self, title: str, look: Callable[[], object]) -> None:
         while True:
             self._soon[title].clear()
-            await look()  # type: ignore[misc]
+            try:
+                await look()  # type: ignore[misc]
+            except Exception as error:  # noqa: BLE001 - one look that fails must not end all later ones
+                _log.exception("looking at %s failed", title)
+                self._failed(title, error)
+            heed_cancellation()
             self._changed()
             await wait_a_while(self._soon[title], self.interval_s)
+
+    def _failed(self, title: str, error: Exception) -> None:
+        """A look that ended in the middle has shown nothing, and what was seen before it counts no longer."""
+        kind, _, name = title.partition(" ")
+        said = f"looking failed unexpectedly ({type(error).__name__})"
+        self.parts[name] = PartHealth(name, kind, Health(ok=False, latency_s=0.0, text=said), self._world.clock.now())
+        for rollout in self._rollouts():
+            if kind == "source" and rollout.plan.metrics.source == name:
+                _blind(rollout, said)
+            elif kind == "provider" and rollout.state.target.provider == name:
+                rollout.observed = replace(rollout.observed, flag=replace(rollout.observed.flag, error=said))
+                rollout.wake.set()
 
     def _looked_at(self) -> Sequence[RolloutRecord]:
         """While paused only what this process drives is looked at: driving never pauses."""
@@ -65,12 +102,12 @@ class Poller:
     async def metrics(self, name: str) -> None:
         world, source, began = self._world, self._world.sources[name], self._world.clock.monotonic()
         live = [rollout for rollout in self._looked_at() if rollout.plan.metrics.source == name and _is_judged(rollout)]
-        down = ""
+        time, down = world.time.named(name), ""
         try:
             now = await source.now()
-            world.time.saw(now)
+            time.saw(now)
         except SourceUnreachable as error:
-            now, down = world.time.now(), str(error)
+            now, down = time.now(), str(error)
         took = world.clock.monotonic() - began
         text = down or f"answers in {took * 1000:.0f} ms"
         known = self.parts.get(name)
@@ -88,18 +125,29 @@ class Poller:
             answers = {query: SourceFailure(FailureKind.DOWN, down) for query in queries}
         else:
             answers = await source.fetch(queries) if queries else {}
-        for rollout in live:
-            await self._judge(rollout, now, answers, down)
+        for first in range(0, len(live), _TOGETHER):
+            await self._judge(live[first : first + _TOGETHER], now, answers, down)
 
-    async def _judge(self, rollout: RolloutRecord, now: datetime, answers: Mapping[Query, Answer], down: str) -> None:
-        run = rollout.state.run
-        if run is None or not _is_judged(rollout):
-            return
-        before = rollout.observed.judgement
-        judgement = await asyncio.to_thread(judge, rollout.plan, run, now, answers, before)
-        seen = await asyncio.to_thread(
-            read_exposure, rollout.plan, run.index, run.started_at.timestamp(), now.timestamp(), answers
-        )
+    async def _judge(self, live: Sequence[RolloutRecord], now: datetime, answers: Mapping[Query, Answer], down: str) -> None:
+        """Several on one thread: to wake it costs as much as to judge one that has hardly anything new."""
+        begun = [
+            (rollout, rollout.plan, rollout.state.run, rollout.observed.judgement)
+            for rollout in live
+            if rollout.state.run is not None and _is_judged(rollout)
+        ]
+        asked = [(plan, run, before) for _, plan, run, before in begun if run is not None]
+        looks = await asyncio.to_thread(look_at_all, asked, now, answers)
+        for (rollout, *_), look in zip(begun, looks, strict=True):
+            try:
+                if isinstance(look, Exception):
+                    raise look
+                await self._keep(rollout, now, *look, down)
+            except Exception as error:  # noqa: BLE001
+                # One that cannot be judged must not keep the others from being judged.
+                _log.exception("judging %s failed", rollout.id)
+                _blind(rollout, f"judging failed unexpectedly ({type(error).__name__})")
+
+    async def _keep(self, rollout: RolloutRecord, now: datetime, judgement: Judgement, seen: ExposureReading, down: str) -> None:
         off = f"exposure is off the declared cohort: {_direction(seen.share, seen.expected)}" if seen.grace_over else ""
         shown = Exposure(seen.share, seen.requests_per_s, seen.expected, seen.off_by_more, seen.why, now)
         rollout.observed = replace(rollout.observed, judgement=judgement, exposure=shown, exposure_off=off, source_error=down)
@@ -125,11 +173,31 @@ class Poller:
             health = await provider.probe()
             self.parts[name] = PartHealth(name, "provider", health, world.clock.now())
             return
-        await asyncio.gather(*(self._read_flag(rollout) for rollout in mine))
+        began = world.clock.monotonic()
+        thorough = name in self._asked_for
+        self._asked_for.discard(name)
+        revision = await _revision(provider)
+        took, now = world.clock.monotonic() - began, world.clock.now()
+        known = [] if thorough else unchanged(mine, revision, now, self.interval_s)
+        for rollout in known:
+            seen_again(rollout, now)
+            rollout.wake.set()
+        if known:
+            self.parts[name] = PartHealth(name, "provider", _answers(took), now)
+        names = {rollout.id for rollout in known}
+        unsure = [rollout for rollout in mine if rollout.id not in names]
+        few = asyncio.Semaphore(_AT_ONCE)
 
-    async def _read_flag(self, rollout: RolloutRecord) -> None:
+        async def read(rollout: RolloutRecord) -> None:
+            async with few:
+                await self._read_flag(rollout, revision)
+
+        await asyncio.gather(*(read(rollout) for rollout in unsure))
+
+    async def _read_flag(self, rollout: RolloutRecord, revision: str) -> None:
         world, target = self._world, rollout.state.target
         change, began = rollout.state.settled_seq, world.clock.monotonic()
+        settled = rollout.state.open_intent is None
         try:
             state = await world.providers[target.provider].read(target)
         except RolloutctlError as error:
@@ -139,10 +207,15 @@ class Poller:
             reading = FlagReading(state=state, read_at=world.clock.now(), drift=rollout.state.drifted)
             requests, problem = await self._next_change(rollout, state)
             rollout.observed = replace(
-                rollout.observed, flag=reading, flag_change=change, next_requests=requests, next_problem=problem
+                rollout.observed,
+                flag=reading,
+                flag_change=change,
+                flag_revision=revision if settled else "",
+                flag_read_whole=reading.read_at,
+                next_requests=requests,
+                next_problem=problem,
             )
-            took = world.clock.monotonic() - began
-            health = Health(ok=True, latency_s=took, text=f"answers in {took * 1000:.0f} ms")
+            health = _answers(world.clock.monotonic() - began)
         self.parts[target.provider] = PartHealth(target.provider, "provider", health, world.clock.now())
         rollout.wake.set()
 
@@ -158,6 +231,26 @@ class Poller:
         return tuple(self._world.scrub(str(request)) for request in change.requests), ""
 
 
+async def _revision(provider: Provider) -> str:
+    """Empty where the provider cannot tell now; reading the flags then says why."""
+    if not isinstance(provider, TellsChanges):
+        return ""
+    try:
+        return await provider.newest_change()
+    except RolloutctlError:
+        return ""
+
+
+def _answers(took_s: float) -> Health:
+    return Health(ok=True, latency_s=took_s, text=f"answers in {took_s * 1000:.0f} ms")
+
+
+def _blind(rollout: RolloutRecord, why: str) -> None:
+    """No verdict is better than an old one: it would pass for evidence."""
+    rollout.observed = replace(rollout.observed, judgement=None, source_error=why)
+    rollout.wake.set()
+
+
 def _needs(rollout: RolloutRecord, now: datetime) -> tuple[Query, ...]:
     run = rollout.state.run
     return needs(rollout.plan, run.index, run.started_at.timestamp(), now.timestamp()) if run is not None else ()
@@ -169,7 +262,7 @@ def _is_judged(rollout: RolloutRecord) -> bool:
 
 def _is_watched(world: World, rollout: RolloutRecord) -> bool:
     """A minute longer than a rollback is watched, so that the last look is not missed."""
-    return not rollout.state.status.final or rollout.watched(world.time.now() - timedelta(minutes=1))
+    return not rollout.state.status.final or rollout.watched(world.time.of(rollout.plan).now() - timedelta(minutes=1))
 
 
 def _direction(share: float | None, expected: float | None) -> str:

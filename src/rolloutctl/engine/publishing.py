@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from rolloutctl.engine import proposals
@@ -10,12 +10,13 @@ from rolloutctl.engine.facts import facts_of
 from rolloutctl.engine.record import RolloutRecord
 from rolloutctl.engine.snapshot import Driver, Driving, RolloutSnapshot
 from rolloutctl.engine.world import World
-from rolloutctl.model.events import HoldKind
+from rolloutctl.model.events import Action, HoldKind
 from rolloutctl.model.state import RolloutState, Status, Step
 from rolloutctl.model.verdict import PhaseState
 from rolloutctl.plan.model import Advance, Plan
 from rolloutctl.policy.conditions import FINISH
 from rolloutctl.policy.facts import Facts
+from rolloutctl.policy.permission import refusal
 from rolloutctl.units import show_clock
 
 _ORDER = (
@@ -33,7 +34,7 @@ _VERDICT_ORDER = (PhaseState.BREACH, PhaseState.HOLD, PhaseState.PENDING, PhaseS
 
 def snapshot_of(world: World, rollout: RolloutRecord, person: str) -> RolloutSnapshot:
     state, plan, observed = rollout.state, rollout.plan, rollout.observed
-    facts = facts_of(world, rollout)
+    facts, time = facts_of(world, rollout), world.time.of(plan)
     phase = plan.phases[state.phase] if state.phase >= 0 else plan.phases[0]
     deadline = None
     if state.run is not None and state.status in {Status.ACTIVE, Status.STABILISING} and not state.run.deadline_waived:
@@ -42,10 +43,10 @@ def snapshot_of(world: World, rollout: RolloutRecord, person: str) -> RolloutSna
         plan=plan,
         state=state,
         at=world.clock.now(),
-        source_now=world.time.now() if world.time.asked and not observed.source_error else None,
+        source_now=time.now() if time.asked and not observed.source_error else None,
         verdicts=facts.verdicts,
         phase_verdict=facts.phase_verdict,
-        judged_at=observed.judgement.at - world.time.offset if observed.judgement is not None else None,
+        judged_at=observed.judgement.at - time.offset if observed.judgement is not None else None,
         flag=observed.flag,
         exposure=observed.exposure,
         driver=_driver(world, rollout),
@@ -57,7 +58,13 @@ def snapshot_of(world: World, rollout: RolloutRecord, person: str) -> RolloutSna
         back=proposals.back(plan, state, facts, person),
         rollback=proposals.rollback(plan, state, facts, person),
         errors=tuple(_errors(rollout, facts)),
+        refused=_refused(world, state, person),
     )
+
+
+def _refused(world: World, state: RolloutState, person: str) -> Mapping[Action, str]:
+    asked = {action: refusal(world.config, person, state.target.environment, action) for action in Action}
+    return {action: why for action, why in asked.items() if why}
 
 
 def worst_first(rollouts: Iterable[RolloutSnapshot]) -> tuple[RolloutSnapshot, ...]:
@@ -74,7 +81,7 @@ def _driver(world: World, rollout: RolloutRecord) -> Driver:
     state = rollout.state
     if rollout.held is not None:
         return Driver(Driving.HERE, rollout.held.holder, rollout.driving_since)
-    if state.status.final and not rollout.watched(world.time.now()):
+    if state.status.final and not rollout.watched(world.time.of(rollout.plan).now()):
         return Driver(Driving.NOT_NEEDED, "", None)
     lease = rollout.lease_seen
     if lease is not None and lease.expires_in_s > 0:

@@ -6,20 +6,21 @@ computed by views from the times in here and their own clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from rolloutctl.config import OperatorRole
-from rolloutctl.model.cohort import Cohort, CohortState
-from rolloutctl.model.events import Event
-from rolloutctl.model.outcome import Health
-from rolloutctl.model.state import RolloutState
-from rolloutctl.model.verdict import PhaseVerdict, Verdict
-from rolloutctl.plan.model import Plan
-from rolloutctl.policy.conditions import Reason
-
-__all__ = ["Reason"]
+if TYPE_CHECKING:  # a view names a snapshot before there is any, and must not load pydantic for that
+    from rolloutctl.config import OperatorRole
+    from rolloutctl.model.cohort import Cohort, CohortState
+    from rolloutctl.model.events import Action, Event
+    from rolloutctl.model.outcome import Health
+    from rolloutctl.model.state import RolloutState
+    from rolloutctl.model.verdict import PhaseVerdict, Verdict
+    from rolloutctl.plan.model import Plan
+    from rolloutctl.policy.conditions import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,8 @@ class RolloutSnapshot:
     """What is wrong just now, one sentence each; gone when it is over."""
     plan_file_differs: str = ""
     """How the file on disk differs from the sealed plan; empty when it does not."""
+    refused: Mapping[Action, str] = field(default_factory=dict)
+    """What the config keeps this person from doing here, with the reason: role and the environment's `write`."""
 
     @property
     def id(self) -> str:
@@ -148,6 +151,11 @@ class PartHealth:
     health: Health | None
     """None: not asked yet."""
     at: datetime | None
+    told: tuple[tuple[str, str], ...] = ()
+    """What the config and the adapter say of it, (label, text): address, kind of auth, limits; no secrets."""
+    failure: str = ""
+    """The newest failure this process saw, over or not; empty: none."""
+    failed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from rolloutctl.engine.journal_thread import JournalThread
 from rolloutctl.engine.snapshot import CommandLogLine
 from rolloutctl.errors import InvalidInput
 from rolloutctl.model.events import Body, Event
+from rolloutctl.plan.model import Plan
 from rolloutctl.ports import Author, Clock, Provider, Source
 
 _COMMANDS_KEPT = 200
@@ -20,7 +21,7 @@ _COMMANDS_KEPT = 200
 
 @dataclass(slots=True)
 class SourceTime:
-    """The time that counts is the source's: this machine's clock plus the offset seen at the newest answer."""
+    """The time that counts is the source's: this machine's clock plus the offset seen at its newest answer."""
 
     clock: Clock
     offset: timedelta = timedelta()
@@ -34,13 +35,31 @@ class SourceTime:
 
 
 @dataclass(slots=True)
+class SourceTimes:
+    """Every source has a clock of its own; a rollout goes by the one that its plan is judged from."""
+
+    clock: Clock
+    _known: dict[str, SourceTime] = field(default_factory=dict)
+
+    def named(self, source: str) -> SourceTime:
+        return self._known.setdefault(source, SourceTime(self.clock))
+
+    def of(self, plan: Plan) -> SourceTime:
+        return self.named(plan.metrics.source)
+
+    def furthest(self) -> timedelta:
+        """The offset of the source whose clock is furthest from this machine's."""
+        return max((known.offset for known in self._known.values()), key=abs, default=timedelta())
+
+
+@dataclass(slots=True)
 class World:
     config: Config
     journal: JournalThread
     sources: Mapping[str, Source]
     providers: Mapping[str, Provider]
     clock: Clock
-    time: SourceTime
+    time: SourceTimes
     author: Author
     fallback: Callable[[Body], Path]
     """Writes an event to the fallback file; for rollbacks while there is no journal. Raises JournalUnreachable."""

@@ -6,20 +6,22 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
+from rich.console import RenderableType
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.widgets import Input
 
 from rolloutctl.config import Theme
 from rolloutctl.engine.handle import EngineHandle, Leaving
+from rolloutctl.tui.bind import bound, fixed
 from rolloutctl.tui.commands import Commands
 from rolloutctl.tui.dialogs.acts import open_dialog
 from rolloutctl.tui.dialogs.base import Dialog
@@ -29,6 +31,7 @@ from rolloutctl.tui.draw.ink import Ink
 from rolloutctl.tui.may import Act, why_not
 from rolloutctl.tui.palette import NAMES, THEMES
 from rolloutctl.tui.screens.base import BaseScreen
+from rolloutctl.tui.screens.doctor import DoctorScreen
 from rolloutctl.tui.screens.fleet import FleetScreen
 from rolloutctl.tui.screens.help import HelpScreen, LogScreen
 from rolloutctl.tui.screens.journal import JournalScreen
@@ -40,7 +43,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class RolloutApp(Shell):
-    """`now` gives this machine's time, aware; `start_at` is the id of a rollout to open at once."""
+    """`now` gives this machine's time, aware; `start_at` is the id of a rollout to open at once; `keys` are `[ui.keys]`."""
 
     CSS_PATH = ["app.tcss", "screens/fleet.tcss"]  # noqa: RUF012 - Textual's declaration
     """The first screen's style is loaded here: Textual reads a screen's own only when it is pushed."""
@@ -49,28 +52,21 @@ class RolloutApp(Shell):
     ENABLE_COMMAND_PALETTE = False
     """Opened by our own bindings, with our own entries only."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("R", "rollback", "roll back", id="app.rollback", tooltip="Roll back the rollout: works everywhere"),
-        Binding("l", "all_journal", "journal", id="app.journal", tooltip="Events of all rollouts"),
-        Binding(
-            "colon,ctrl+p",
-            "palette",
-            "commands",
-            id="app.palette",
-            key_display=":",
-            tooltip="Every command by name (also ctrl+p)",
-        ),
-        Binding("w", "log", "sent", id="app.log", tooltip="Command log: what was sent where"),
-        Binding("p", "pause", "pause", id="app.pause", tooltip="Pause polling of what this process does not drive"),
-        Binding("r", "refresh", "look again", id="app.refresh", show=False, tooltip="Read sources, flags and journal now"),
-        Binding("plus", "interval(1)", "slower", id="app.slower", key_display="+", show=False, tooltip="Poll less often"),
-        Binding("minus", "interval(-1)", "faster", id="app.faster", key_display="-", show=False, tooltip="Poll more often"),
-        Binding(
-            "question_mark", "help", "help", id="app.help", key_display="?", show=False, tooltip="Keys of the focus (also F1)"
-        ),
-        Binding("f1", "help", "help", show=False, priority=True),
-        Binding("q", "leave_app", "quit", id="app.quit", tooltip="Quit; asks who drives on (also ctrl+q)"),
-        Binding("ctrl+q", "leave_app", "quit", show=False, priority=True),
-        Binding("ctrl+z", "suspend_process", "suspend", show=False, tooltip="Suspend to the shell"),
+        bound("app.rollback", "rollback", "roll back", "Roll back the rollout: works everywhere"),
+        bound("app.journal", "all_journal", "journal", "Events of all rollouts"),
+        bound("app.palette", "palette", "commands", "Every command by name"),
+        fixed("ctrl+p", "palette", "commands", "Every command by name"),
+        bound("app.log", "log", "sent", "Command log: what was sent where"),
+        bound("app.doctor", "doctor", "doctor", "Sources, providers and journal: ready, how fast, last error"),
+        bound("app.pause", "pause", "pause", "Pause polling of what this process does not drive"),
+        bound("app.refresh", "refresh", "look again", "Read sources, flags and journal now", show=False),
+        bound("app.slower", "interval(1)", "slower", "Poll less often", show=False),
+        bound("app.faster", "interval(-1)", "faster", "Poll more often", show=False),
+        bound("app.help", "help", "help", "Keys of the focus", show=False),
+        fixed("f1", "help", "help", "Keys of the focus", priority=True),
+        bound("app.quit", "leave_app", "quit", "Quit; asks who drives on"),
+        fixed("ctrl+q", "leave_app", "quit", "Quit; asks who drives on", priority=True),
+        fixed("ctrl+z", "suspend_process", "suspend", "Suspend to the shell"),
     ]
 
     def __init__(
@@ -82,6 +78,7 @@ class RolloutApp(Shell):
         start_at: str | None = None,
         now: Callable[[], datetime],
         unicode: bool = True,
+        keys: Mapping[str, str] | None = None,
     ) -> None:
         # NO_COLOR has to be known before Textual decides what to do about ANSI colours.
         no_color = "NO_COLOR" in os.environ
@@ -91,6 +88,7 @@ class RolloutApp(Shell):
             zone=ZoneInfo(timezone) if timezone else None,
             unicode=unicode,
             ansi_color=True if no_color else None,
+            keys=keys or {},
         )
         self.ended_by: signal.Signals | None = None
         self.crash: Exception | None = None
@@ -114,6 +112,8 @@ class RolloutApp(Shell):
     def on_mount(self) -> None:
         self.set_class(not self.unicode, "-ascii")
         self.theme_changed_signal.subscribe(self, lambda _: self.redraw_all())
+        # Back from ctrl+z the terminal's screen is empty, and Textual would write only what changes from then on.
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.start_feed()
         self.redraw_all()
 
@@ -131,17 +131,31 @@ class RolloutApp(Shell):
         super()._handle_exception(error)
         self._exit_renderables.clear()
 
+    def panic(self, *renderables: RenderableType) -> None:
+        """Called by Textual's thread that reads the keyboard, with a rendered traceback instead of the error."""
+        if self.crash is None:
+            traces = [trace for each in renderables if (trace := getattr(each, "trace", None)) is not None]
+            said = [f"{stack.exc_type}: {stack.exc_value}" for trace in traces for stack in trace.stacks]
+            self.crash = RuntimeError(f"the terminal's input could not be read: {'; '.join(said)}")
+        super().panic(*renderables)
+        self._exit_renderables.clear()
+
     # -- keys ----------------------------------------------------------------------------------------------------------
 
     async def on_event(self, event: events.Event) -> None:
-        """`R` is heard before everything else, so that dialogs, fields and the palette cannot swallow it."""
-        if isinstance(event, events.Key) and not event.is_forwarded and event.key == "R" and self._hears_rollback():
+        """The key that rolls back is heard before everything else, so that dialogs, fields and the palette cannot swallow it."""
+        if isinstance(event, events.Key) and not event.is_forwarded and self._is_rollback(event.key) and self._hears_rollback():
             event.stop()
             self.action_rollback()
             return
         await super().on_event(event)
 
+    def _is_rollback(self, key: str) -> bool:
+        return key == self.keys["app.rollback"]
+
     def _hears_rollback(self) -> bool:
+        if len(self.keys["app.rollback"]) > 1:
+            return True  # a function key is no letter of any text
         match self.focused:
             case Field() as field:
                 return not field.takes_capitals
@@ -188,10 +202,14 @@ class RolloutApp(Shell):
     def action_log(self) -> None:
         self.push_screen(LogScreen(self.target()))
 
+    def action_doctor(self) -> None:
+        if not isinstance(self.screen, DoctorScreen):
+            self.push_screen(DoctorScreen(self.target()))
+
     def action_help(self) -> None:
         if isinstance(self.screen, HelpScreen):
             return
-        shown = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, BaseScreen)), None)
+        shown = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, (BaseScreen, Dialog))), None)
         if shown is not None:
             self.push_screen(HelpScreen(shown.keys(), self.target()))
 

@@ -51,8 +51,9 @@ class Commands(Provider):
         shell = self._shell
         target = self.screen.target() if isinstance(self.screen, _Targeted) else None
         if target is not None:
-            for act, words in _ACTS.items():
-                reason = why_not(act, shell.fleet, shell.rollout(target))
+            reasons = {act: why_not(act, shell.fleet, shell.rollout(target)) for act in _ACTS}
+            for act, reason in sorted(reasons.items(), key=lambda item: bool(item[1])):
+                words = _ACTS[act]
                 said = f"not now: {reason}" if reason else "opens its dialog; nothing is sent yet"
                 yield _Entry(f"{words} · {target}", said, partial(open_dialog, shell, act, target))
         for name, said, action in (
@@ -60,6 +61,7 @@ class Commands(Provider):
             ("Look again", "read sources, flags and journal now", "refresh"),
             ("Pause or go on", "pauses polling of what this process does not drive", "pause"),
             ("Command log", "what was sent where", "log"),
+            ("Doctor", "sources, providers and journal: ready, how fast, last failure", "doctor"),
             ("Keys", "keys of the focus", "help"),
             ("Quit", "asks who drives on", "leave_app"),
         ):

@@ -9,9 +9,10 @@ from enum import StrEnum
 
 from rolloutctl.config import OperatorRole
 from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
-from rolloutctl.model.events import HoldKind
+from rolloutctl.model.kinds import Action, HoldKind
 from rolloutctl.model.state import Status
 from rolloutctl.plan.model import Gate
+from rolloutctl.telling import clause
 
 
 class Act(StrEnum):
@@ -39,6 +40,8 @@ def why_not(act: Act, fleet: FleetSnapshot | None, rollout: RolloutSnapshot | No
         return "READ-ONLY: started with --read-only"
     if fleet.role is OperatorRole.VIEWER:
         return f"READ-ONLY: {fleet.operator} is a viewer"
+    if refused := rollout.refused.get(Action(act)):
+        return clause(refused)
     return _CHECKS[act](rollout)
 
 

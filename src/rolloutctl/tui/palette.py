@@ -46,12 +46,22 @@ def _palette(good: str, bad: str, warn: str, wait: str, accent: str, dim: str, c
 
 
 _PALETTES: Mapping[str, Palette] = {
-    "rolloutctl-dark": _palette("#6fd08c", "#ff7b72", "#e3b341", "#79c0ff", "#a5c8ff", "#8b949e", "#f2cc8f", "#8fa3b8"),
-    "rolloutctl-light": _palette("#1a7f37", "#b3261e", "#8a5300", "#0a58a8", "#0b4fa0", "#5b6470", "#8a3b00", "#4f6275"),
-    "rolloutctl-deuteranopia": _palette("#58a6ff", "#ff9f40", "#f0e442", "#c3b8ff", "#9ad1ff", "#8b949e", "#ffcf8f", "#8fa3b8"),
-    "ansi-dark": _palette("green", "red", "yellow", "cyan", "bright_cyan", "bright_black", "bright_yellow", "bright_blue"),
-    "ansi-light": _palette("green", "red", "magenta", "blue", "blue", "bright_black", "magenta", "blue"),
+    "rolloutctl-dark": _palette("#6fd08c", "#ff7b72", "#e3b341", "#79c0ff", "#a5c8ff", "#9aa4af", "#f2cc8f", "#8fa3b8"),
+    "rolloutctl-light": _palette("#156a2e", "#b3261e", "#7a4900", "#0a55a2", "#0b4fa0", "#515a65", "#8a3b00", "#465768"),
+    "rolloutctl-deuteranopia": _palette("#58a6ff", "#ff9f40", "#f0e442", "#c3b8ff", "#9ad1ff", "#9aa4af", "#ffcf8f", "#8fa3b8"),
+    # The terminal's own 16 colours: only those that can be read on black, or on white, in the usual sets of them.
+    "ansi-dark": _palette(
+        "bright_green", "bright_red", "bright_yellow", "bright_cyan", "bright_cyan", "white", "bright_yellow", "bright_cyan"
+    ),
+    "ansi-light": _palette("blue", "red", "magenta", "black", "blue", "bright_black", "magenta", "black"),
 }
+
+
+def _scrollbars(track: str, thumb: str) -> dict[str, str]:
+    """Quiet ones, the same in focus and out of it."""
+    tracks = ("scrollbar-background", "scrollbar-background-hover", "scrollbar-background-active", "scrollbar-corner-color")
+    return dict.fromkeys(tracks, track) | dict.fromkeys(("scrollbar", "scrollbar-hover", "scrollbar-active"), thumb)
+
 
 THEMES: tuple[TextualTheme, ...] = (
     TextualTheme(
@@ -67,6 +77,7 @@ THEMES: tuple[TextualTheme, ...] = (
         warning="#e3b341",
         error="#ff7b72",
         dark=True,
+        variables=_scrollbars("#151b23", "#3a4757"),
     ),
     TextualTheme(
         name="rolloutctl-light",
@@ -77,10 +88,11 @@ THEMES: tuple[TextualTheme, ...] = (
         background="#fbfbf9",
         surface="#f3f3ef",
         panel="#e4e6e3",
-        success="#1a7f37",
-        warning="#8a5300",
+        success="#156a2e",
+        warning="#7a4900",
         error="#b3261e",
         dark=False,
+        variables=_scrollbars("#f3f3ef", "#b9c2cc"),
     ),
     TextualTheme(
         name="rolloutctl-deuteranopia",
@@ -95,6 +107,7 @@ THEMES: tuple[TextualTheme, ...] = (
         warning="#f0e442",
         error="#ff9f40",
         dark=True,
+        variables=_scrollbars("#161b22", "#3a4554"),
     ),
 )
 

@@ -10,16 +10,15 @@ import contextlib
 import os
 import sys
 import termios
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime
 from pathlib import Path
 
-from platformdirs import user_state_path
-
 from rolloutctl.config import Theme
+from rolloutctl.engine.crash import told
 from rolloutctl.engine.handle import EngineHandle, Leaving
+from rolloutctl.engine.listening import listen
 from rolloutctl.errors import ExitCode
 from rolloutctl.tui.app import RolloutApp
 
@@ -33,6 +32,9 @@ NO_TERMINAL = (
 _CANNOT = frozenset({"", "dumb", "unknown"})
 """Values of TERM under which nothing that moves a cursor can be expected to work; Textual would wait for it without end."""
 
+_AT_REST = "".join(f"\x1b[?{mode}l" for mode in (1000, 1003, 1015, 1006, 1004, 2004, 1049)) + "\x1b[<u\x1b[?7h\x1b[?25h\x1b[0m"
+"""No mouse, no focus reports, no bracketed paste, no alternate screen; the keyboard as it was, lines wrap, the cursor shows."""
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
@@ -44,18 +46,20 @@ def run_app(
     theme: Theme,
     timezone: str | None,
     start_at: str | None = None,
+    keys: Mapping[str, str] | None = None,
     now: Callable[[], datetime] = utc_now,
     state_dir: Path | None = None,
 ) -> int:
     """Show the screen until it is quit. The engine runs already; it is stopped here, whatever ended the screen.
 
-    `state_dir`: where a crash is written down; default: rolloutctl's XDG state folder.
+    `keys` are `[ui.keys]`. `state_dir`: where a crash is written down; default: rolloutctl's XDG state folder.
     """
     if refusal := _no_terminal():
         print(refusal, file=sys.stderr)  # noqa: T201 - the terminal is not ours yet
         engine.stop(Leaving.RELEASE)
         return ExitCode.INVALID
-    app = RolloutApp(engine, theme=theme, timezone=timezone, start_at=start_at, now=now, unicode=_speaks_unicode())
+    listen()
+    app = RolloutApp(engine, theme=theme, timezone=timezone, start_at=start_at, now=now, unicode=_speaks_unicode(), keys=keys)
     crash: BaseException | None = None
     with _terminal_as_it_was():
         try:
@@ -64,6 +68,8 @@ def run_app(
             return _left(app, 130)
         except Exception as error:  # noqa: BLE001 - whatever it is, the person gets a sentence and their terminal back
             crash = error
+        if app.crash is not None or crash is not None:
+            _reset_modes()
     crash = app.crash or crash
     if app.ended_by is not None:
         return _left(app, 128 + app.ended_by)
@@ -107,6 +113,13 @@ def _terminal_as_it_was() -> Iterator[None]:
             termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, saved)
 
 
+def _reset_modes() -> None:
+    """What Textual switches on, off: after a crash it is not known whether it did so itself. Off twice does no harm."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.write(_AT_REST)
+        sys.stdout.flush()
+
+
 def _give_it_a_size(fd: int) -> None:
     """A terminal that says it is 0x0 (some containers and consoles) would make Textual lay out without end."""
     with contextlib.suppress(termios.error, OSError):
@@ -115,15 +128,6 @@ def _give_it_a_size(fd: int) -> None:
 
 
 def _tell_crash(error: BaseException, state_dir: Path | None) -> None:
-    folder = state_dir or user_state_path("rolloutctl")
-    path = folder / f"crash-{utc_now().strftime('%Y%m%dT%H%M%SZ')}.log"
-    where = f"The details are in {path}."
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)
-        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-    except OSError as failure:
-        where = f"The details could not be written to {path}: {failure.strerror}."
-    said = f"rolloutctl: the screen has failed ({type(error).__name__}); what was asked for is in the journal. {where}"
+    said = f"the screen has failed ({type(error).__name__}); what was asked for is in the journal. {told(error, state_dir)}"
     with contextlib.suppress(OSError):
-        print(said, file=sys.stderr)  # noqa: T201 - the screen is gone
+        print(f"rolloutctl: {said}", file=sys.stderr)  # noqa: T201 - the screen is gone

@@ -6,7 +6,7 @@ Screens import this, the app imports screens: so that neither needs to know the 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime, tzinfo
 from time import monotonic
@@ -20,6 +20,7 @@ from textual.widget import Widget
 
 from rolloutctl.engine.handle import EngineHandle, Leaving
 from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
+from rolloutctl.keymap import keymap
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, clean, line, span
 from rolloutctl.tui.draw.when import When
 from rolloutctl.tui.feed import Feed
@@ -57,9 +58,13 @@ class Shell(App[int]):
         zone: tzinfo | None,
         unicode: bool,
         ansi_color: bool | None,
+        keys: Mapping[str, str],
     ) -> None:
         super().__init__(ansi_color=ansi_color)
         self.engine = engine
+        self.keys = keymap(keys)
+        """Key of every binding, by id; `keys` are those that differ from the default."""
+        self.set_keymap(dict(keys))
         self.fleet: FleetSnapshot | None = None
         self.said: Line = EMPTY
         """The lasting line: stays until another replaces it or esc clears it; a refusal goes earlier."""
@@ -115,6 +120,11 @@ class Shell(App[int]):
 
     def when(self) -> When:
         return When(self._now(), self._zone)
+
+    @property
+    def plain_cursor(self) -> bool:
+        """The row under the cursor is reversed: without colours, or with those of the terminal."""
+        return self.no_color or self.theme.startswith("ansi")
 
     @property
     def inks(self) -> Palette:

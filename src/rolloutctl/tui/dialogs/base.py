@@ -1,8 +1,8 @@
 """The dialog every change goes through.
 
 Rules, in one place: the target is frozen when it opens; Cancel has the focus; what is typed goes into the field that arms;
-a word or a reason arms it; only `!` or a click on the button confirms, and only when armed; esc leaves without doing
-anything; the answer stays until it is read.
+a word or a reason arms it; only the confirming key (`!`) or a click on the button confirms, and only when armed; esc leaves
+without doing anything; the answer stays until it is read.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ from typing import ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
 from rolloutctl.engine.commands import Command, CommandKind, Reply
 from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.tui.bind import bound, fixed
 from rolloutctl.tui.draw import marks
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, wrap
+from rolloutctl.tui.draw.keys import Key
 from rolloutctl.tui.draw.proposal import answer
+from rolloutctl.tui.listing import keys_here
 from rolloutctl.tui.shell import Shell
 from rolloutctl.tui.widgets.field import ArmingField, Check, Field
 from rolloutctl.tui.widgets.lines import Lines
@@ -46,12 +49,12 @@ class Stage(StrEnum):
 
 class Dialog(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close", "leave", id="dialog.close"),
-        Binding("exclamation_mark", "confirm", "confirm", id="dialog.confirm", key_display="!", priority=True),
-        Binding("pageup,up", "look(-1)", "scroll up", show=False),
-        Binding("pagedown,down", "look(1)", "scroll down", show=False),
+        fixed("escape", "close", "leave", "Leave without doing anything", display="esc"),
+        bound("dialog.confirm", "confirm", "confirm", "Do what the dialog says, once it is armed", priority=True),
+        fixed("pageup,up", "look(-1)", "scroll up", "Scroll the text up"),
+        fixed("pagedown,down", "look(1)", "scroll down", "Scroll the text down"),
     ]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's declaration
+    VERTICAL_BREAKPOINTS = [(0, "-tight"), (20, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's declaration
     REASON: ClassVar[Reason] = Reason.NOT_ASKED
     VERB: ClassVar[str] = "Confirm"
     """What the confirming button says."""
@@ -115,7 +118,7 @@ class Dialog(ModalScreen[None]):
             yield Lines(id="status")
             with Horizontal(id="buttons"):
                 yield Button("Cancel  esc", id="cancel", compact=True)
-                confirm = Button(f"{self.VERB}  !", id="confirm", compact=True, disabled=True)
+                confirm = Button(f"{self.VERB}  {self.shell.keys['dialog.confirm']}", id="confirm", compact=True, disabled=True)
                 confirm.can_focus = False
                 yield confirm
 
@@ -139,7 +142,7 @@ class Dialog(ModalScreen[None]):
         rollout = self.shell.rollout(self.target)
         self.query_one("#heading", Lines).show([line(span(self.heading(), Ink.STRONG))])
         self.query_one("#text", Lines).show(self._text(rollout, cells))
-        status = self._status(cells)
+        status = self._status(cells)[1 if self.has_class("-tight") else 0 :]
         self._status_rows = len(status)
         self.query_one("#status", Lines).show(status)
         self.query_one("#confirm", Button).disabled = bool(self.missing()) or self.stage is not Stage.ASKING
@@ -154,10 +157,13 @@ class Dialog(ModalScreen[None]):
 
     def _fit(self) -> None:
         """The text gives way and scrolls, so that fields, status and buttons are always seen."""
-        fields = sum(2 for field in self.query(Input) if field.display) + sum(1 for check in self.query(Check) if check.display)
-        status = self._status_rows
-        frame = 2 if self.has_class("-short") else 4
-        self.query_one("#about").styles.max_height = max(3, self.size.height - frame - 2 - fields - status - 3)
+        tight = self.has_class("-tight")
+        rows = 1 if tight else 2
+        fields = sum(rows for field in self.query(Input) if field.display)
+        checks = sum(1 for check in self.query(Check) if check.display)
+        frame = 4 if self.has_class("-tall") else 2
+        others = frame + 2 * rows + fields + checks + self._status_rows + (0 if tight else 1)
+        self.query_one("#about").styles.max_height = max(2, self.size.height - others)
 
     def _text(self, rollout: RolloutSnapshot | None, cells: int) -> Sequence[Line]:
         if rollout is None:
@@ -179,7 +185,8 @@ class Dialog(ModalScreen[None]):
         missing = self.missing()
         if missing:
             return (EMPTY, *wrap(missing, cells, first=line(span("○ ", Ink.DIM)), indent=2))
-        return (EMPTY, line(span(" ● ARMED ", Ink.CAUTION), "  press ", span("!", Ink.KEY), " to ", self.VERB.lower()))
+        confirm = span(self.shell.keys["dialog.confirm"], Ink.KEY)
+        return (EMPTY, line(span(" ● ARMED ", Ink.CAUTION), "  press ", confirm, " to ", self.VERB.lower()))
 
     # -- arming --------------------------------------------------------------------------------------------------------
 
@@ -231,6 +238,10 @@ class Dialog(ModalScreen[None]):
         if self.missing():
             self.app.bell()
         self.redraw()
+
+    def keys(self) -> list[Key]:
+        """For the help page."""
+        return keys_here(self, lambda _node, _action: self.missing(), lambda _: False)
 
     # -- acting --------------------------------------------------------------------------------------------------------
 

@@ -6,23 +6,24 @@ from concurrent.futures import Future
 from typing import ClassVar, cast
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button
 
 from rolloutctl.engine.handle import Leaving
+from rolloutctl.tui.bind import bound, fixed
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, wrap
 from rolloutctl.tui.shell import Shell
 from rolloutctl.tui.widgets.lines import Lines
 
 
 class QuitDialog(ModalScreen[None]):
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's declaration
+    VERTICAL_BREAKPOINTS = [(0, "-tight"), (20, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's declaration
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "stay", "stay", id="quit.stay"),
-        Binding("D", "leave('hand over')", "hand over", id="quit.hand_over"),
-        Binding("U", "leave('release')", "leave unattended", id="quit.release"),
+        fixed("escape", "stay", "stay", "Stay: nothing happens", display="esc"),
+        bound("quit.hand_over", "leave('hand over')", "hand over", "A background `rolloutctl drive` takes the rollouts"),
+        bound("quit.release", "leave('release')", "leave unattended", "The rollouts become UNATTENDED"),
     ]
 
     def __init__(self, drives: tuple[str, ...]) -> None:
@@ -36,12 +37,16 @@ class QuitDialog(ModalScreen[None]):
         return cast("Shell", self.app)
 
     def compose(self) -> ComposeResult:
+        keys = self.shell.keys
         with Vertical(id="box"):
             yield Lines(id="heading")
             yield Lines(id="text")
             with Horizontal(id="buttons"):
                 yield Button("Stay  esc", id="stay", compact=True)
-                for label, name in (("Hand over  D", "hand-over"), ("Leave unattended  U", "release")):
+                for label, name in (
+                    (f"Hand over  {keys['quit.hand_over']}", "hand-over"),
+                    (f"Leave unattended  {keys['quit.release']}", "release"),
+                ):
                     button = Button(label, id=name, compact=True)
                     button.can_focus = False
                     yield button
@@ -59,17 +64,17 @@ class QuitDialog(ModalScreen[None]):
     def _text(self) -> list[Line]:
         if self.leaving is not None:
             return [line(span(f"◷ leaving ({self.leaving.value}): the request in flight is finished first …", Ink.WAIT))]
-        cells = 68
+        cells, keys = 68, self.shell.keys
         lines: list[Line] = [line(span(f"  {name}", Ink.ACCENT)) for name in self.drives]
         lines += [EMPTY]
         lines += wrap(
             "a background `rolloutctl drive` takes them; nothing stops",
             cells,
-            first=line(span("D  hand over         ", Ink.KEY)),
+            first=line(span(f"{keys['quit.hand_over']:<3}hand over         ", Ink.KEY)),
             indent=21,
         )
         text = "they become UNATTENDED: no step, no countdown, until somebody drives"
-        lines += wrap(text, cells, first=line(span("U  leave unattended  ", Ink.KEY)), indent=21)
+        lines += wrap(text, cells, first=line(span(f"{keys['quit.release']:<3}leave unattended  ", Ink.KEY)), indent=21)
         lines += wrap("go on watching", cells, first=line(span("esc  stay            ", Ink.KEY)))
         return [*lines, *wrap(self.failed, cells, Ink.BAD)]
 

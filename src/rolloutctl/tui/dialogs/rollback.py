@@ -57,7 +57,7 @@ class RollbackDialog(Dialog):
         state = rollout.state
         if state.status is Status.ROLLED_BACK and state.rollback_at == self.before and self.reply is not None:
             return self.about(rollout, cells)
-        return rollback_progress(rollout, self.shell.when(), cells)
+        return rollback_progress(rollout, self.shell.when(), cells, self.shell.keys)
 
     def barred(self, rollout: RolloutSnapshot) -> str:
         if rollout.rollback is None:

@@ -150,7 +150,8 @@ class AbortDialog(Dialog):
 
     def about(self, rollout: RolloutSnapshot, cells: int) -> Sequence[Line]:
         served = rollout.flag.state if rollout.flag.state is not None else "unknown"
-        text = "The rollout ends. Nobody watches it any more and nothing rolls it back. To take the canary away: R."
+        key = self.shell.keys["app.rollback"]
+        text = f"The rollout ends. Nobody watches it any more and nothing rolls it back. To take the canary away: {key}."
         return [*wrap(f"{rollout.state.target} stays at: {served}", cells, Ink.STRONG), *wrap(text, cells, Ink.WARN)]
 
     def command(self) -> Command:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.cells import cell_len
 
 from rolloutctl.engine.snapshot import RolloutSnapshot
@@ -25,9 +27,9 @@ def columns(cells: int, rollout: RolloutSnapshot) -> tuple[Column, ...]:
     bound = max(5, min(14, max((cell_len(bounds(criterion)) for criterion in criteria), default=14)))
     latched = any(_latched_before(rollout, verdict) for verdict in rollout.verdicts)
     wide = cells >= 96
-    fixed = [Column("state", "verdict", 23 if wide and latched else 13), Column("canary", "canary", number)]
+    fixed = [Column("state", "verdict", 23 if wide and latched else 13), Column("canary", f"{'canary':>{number}}", number)]
     if cells >= 70:
-        fixed.append(Column("baseline", "baseline", number))
+        fixed.append(Column("baseline", f"{'baseline':>{number}}", number))
     fixed.append(Column("bound", "bound", bound))
     if wide:
         fixed += [Column("evidence", "evidence", 16), Column("trend", "trend", 12)]
@@ -74,13 +76,18 @@ def row(rollout: RolloutSnapshot, verdict: Verdict, shown: tuple[Column, ...], w
     drawn = {
         "criterion": _name(criterion, verdict, room["criterion"]),
         "state": _state(rollout, verdict, room["state"]),
-        "canary": line(span(amount(seen.canary, criterion), Ink.BAD if verdict.state is State.BREACH else Ink.PLAIN)),
-        "baseline": line(span(amount(seen.baseline, criterion), Ink.PLAIN if seen.baseline is not None else Ink.DIM)),
+        "canary": _right(amount(seen.canary, criterion), Ink.BAD if verdict.state is State.BREACH else Ink.PLAIN, room),
+        "baseline": _right(amount(seen.baseline, criterion), Ink.PLAIN if seen.baseline is not None else Ink.DIM, room),
         "bound": line(bounds(criterion)),
         "evidence": _evidence(verdict, when),
         "trend": trend([cell.canary for cell in seen.cells], [cell.beyond for cell in seen.cells], room.get("trend", 0)),
     }
     return Row(verdict.key, tuple(clip(drawn[column.key], column.width) for column in shown))
+
+
+def _right(text: str, ink: Ink, room: Mapping[str, int]) -> Line:
+    """Numbers end in one place, so that one that grows a digit does not make its column dance."""
+    return line(span(" " * max(0, room["canary"] - cell_len(text))), span(text, ink))
 
 
 def _evidence(verdict: Verdict, when: When) -> Line:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from rolloutctl.engine.snapshot import RolloutSnapshot
 from rolloutctl.model.events import BreachLatched, Event, VerdictChanged
 from rolloutctl.model.verdict import Verdict
-from rolloutctl.plan.model import RatioCriterion, ValueCriterion
+from rolloutctl.plan.model import ValueCriterion
 from rolloutctl.tui.draw import marks
 from rolloutctl.tui.draw.criteria import criterion_of, name_of
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, wrap
-from rolloutctl.tui.draw.numbers import Judged, amount, bounds, count, scale_of, unit_of
+from rolloutctl.tui.draw.numbers import Judged, amount, bounds, count, counts, scale_of, unit_of
 from rolloutctl.tui.draw.plot import curves, legend, plot
 from rolloutctl.tui.draw.when import When
 from rolloutctl.units import show_age, show_duration
@@ -73,7 +73,7 @@ def _rules(criterion: Judged | None, cells: int) -> Iterable[Line]:
             if hard is not None:
                 rules.append(f"two samples {word} {amount(float(hard), criterion)} are a breach at once")
     lines = list(_field("bound", " · ".join(rules), cells))
-    lines += _field("role", f"{criterion.role.value} · test {criterion.test} · type {criterion.type}", cells)
+    lines += _field("role", f"{criterion.role.value} · test {criterion.test or 'by evidence'} · type {criterion.type}", cells)
     missing = (
         f"no data {criterion.on_no_data.value} · stale {criterion.on_stale.value} · low traffic {criterion.on_low_traffic.value}"
     )
@@ -86,7 +86,7 @@ def _numbers(verdict: Verdict, criterion: Judged | None, when: When, cells: int)
     lines = list(_field("canary", amount(seen.canary, criterion), cells))
     lines += _field("baseline", amount(seen.baseline, criterion), cells)
     lines += _field("bound now", amount(seen.bound, criterion), cells)
-    if isinstance(criterion, RatioCriterion):
+    if counts(criterion):
         canary = "—" if seen.events_canary is None else count(seen.events_canary)
         baseline = "—" if seen.events_baseline is None else count(seen.events_baseline)
         lines += _field("events", f"canary {canary} · baseline {baseline} in the newest window", cells)

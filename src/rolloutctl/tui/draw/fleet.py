@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
+from rolloutctl.keymap import DEFAULTS
 from rolloutctl.model.state import Status
 from rolloutctl.model.verdict import State
 from rolloutctl.plan.model import Plan, RollbackTo
@@ -53,7 +54,7 @@ def columns(cells: int, rollouts: Sequence[RolloutSnapshot] = ()) -> tuple[Colum
     return (*first, *fixed, Column("next", "next", after))
 
 
-def row(rollout: RolloutSnapshot, shown: tuple[Column, ...], when: When) -> Row:
+def row(rollout: RolloutSnapshot, shown: tuple[Column, ...], when: When, keys: Mapping[str, str] = DEFAULTS) -> Row:
     mark = marks.of_rollout(rollout)
     room = next(column.width for column in shown if column.key == "rollout")
     drawn = {
@@ -64,7 +65,7 @@ def row(rollout: RolloutSnapshot, shown: tuple[Column, ...], when: When) -> Row:
         "verdict": lambda: line(span(mark.word, mark.ink)),
         "criteria": lambda: _tally(rollout),
         "bake": lambda: _bake(rollout),
-        "next": lambda: _next(rollout, when),
+        "next": lambda: _next(rollout, when, keys),
     }
     return Row(rollout.id, tuple(clip(drawn[column.key](), column.width) for column in shown))
 
@@ -138,15 +139,22 @@ def _bake(rollout: RolloutSnapshot) -> Line:
     return line(span(bar(part, 8), ink), f" {words}")
 
 
-def _next(rollout: RolloutSnapshot, when: When) -> Line:
+def _next(rollout: RolloutSnapshot, when: When, keys: Mapping[str, str]) -> Line:
     if marks.unattended(rollout):
         since = f" {show_age(when.seconds_since(rollout.driver.since))}" if rollout.driver.since is not None else ""
         return line(span(f"⚠ UNATTENDED{since}", Ink.CAUTION))
     countdown = rollout.state.countdown
     if countdown is not None and not rollout.state.status.final and rollout.state.status is not Status.ROLLING_BACK:
         left = when.left(countdown.fires_at)
-        return line(span(f"rolls back in {left}" if left != "0s" else "rollback is due", Ink.BAD))
-    return line(span(rollout.next, Ink.DIM if rollout.state.status.final else Ink.PLAIN))
+        return line(span(f"rolls back in {left}" if left != "0s" else "rollback is due", Ink.ALARM))
+    return line(span(next_words(rollout, keys), Ink.DIM if rollout.state.status.final else Ink.PLAIN))
+
+
+def next_words(rollout: RolloutSnapshot, keys: Mapping[str, str]) -> str:
+    """What happens next; where that is a key's business, the key as it is bound."""
+    default = DEFAULTS["rollout.advance"]
+    said = rollout.next.removeprefix(f"{default} to ")
+    return rollout.next if said == rollout.next else f"{keys['rollout.advance']} to {said}"
 
 
 def matches(rollout: RolloutSnapshot, wanted: str) -> bool:
@@ -166,7 +174,7 @@ TEACHES: tuple[Line, ...] = (
     line(span("No rollouts yet.", Ink.STRONG)),
     line(),
     line("Start one from a plan:      ", span("rolloutctl start PLAN.toml", Ink.KEY)),
-    line("Write a plan to begin with: ", span("rolloutctl schema plan", Ink.KEY), span("  describes every key", Ink.DIM)),
+    line("Write a config and a plan:  ", span("rolloutctl init", Ink.KEY), span("  asks, and looks at what is there", Ink.DIM)),
     line("Try it without any server:  ", span("rolloutctl demo", Ink.KEY)),
     line(),
     line(span("A rollout that is started anywhere on this journal appears here by itself.", Ink.DIM)),

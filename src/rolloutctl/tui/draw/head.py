@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rolloutctl.config import OperatorRole
 from rolloutctl.engine.snapshot import Driving, FleetSnapshot, PartHealth
+from rolloutctl.model.kinds import Action
+from rolloutctl.model.state import Status
 from rolloutctl.tui.draw.ink import Ink, Line, clip, headline, join, line, span, spread, width
 from rolloutctl.tui.draw.when import When
 from rolloutctl.units import show_age
@@ -11,19 +13,17 @@ from rolloutctl.units import show_age
 _SKEW_SHOWN_S = 5.0
 
 
-def may_write(fleet: FleetSnapshot) -> bool:
-    return not fleet.read_only and fleet.role is not OperatorRole.VIEWER
-
-
 def header(fleet: FleetSnapshot | None, when: When, cells: int) -> Line:
-    """One line; the parts' health gives way before who and where."""
+    """One line. The parts' health gives way first, then the environment, then who you are; what is loud stays."""
     name = span("rolloutctl", Ink.STRONG)
     if fleet is None:
-        return line(name, span("  waiting for the engine", Ink.WAIT))
-    places = sorted({rollout.plan.flag.environment for rollout in fleet.rollouts})
-    where = line(name, span(" ▸ ", Ink.DIM), span(_places(places), Ink.ACCENT)) if places else line(name)
-    mode = span("WRITE", Ink.GOOD) if may_write(fleet) else span(" READ-ONLY ", Ink.CAUTION)
-    left = join([where, line(f"{fleet.operator} · ", mode), _loud(fleet, when)], "  ")
+        return line(" ", name, span("  waiting for the engine", Ink.WAIT))
+    where = line(name, span(" ▸ ", Ink.DIM), span(_places(fleet), Ink.ACCENT)) if fleet.rollouts else line(name)
+    mode, loud, short = _mode(fleet), _loud(fleet, when), _loud(fleet, when, named=False)
+    who = line(f"{fleet.operator} · ", *mode)
+    first = join([where, who, loud], "  ")
+    lefts = [first, *(join([*parts, short], "  ") for parts in ([where, who], [line(name), who], [who], [mode]))]
+    left = next((left for left in lefts if width(left) + 2 <= cells), lefts[-1])
     parts, driver = _parts(fleet, when), _driver(fleet)
     for right in (join([parts, driver], "  "), parts, join([_worst_part(fleet), driver], "  "), _worst_part(fleet)):
         if width(left) + width(right) + 3 <= cells:
@@ -31,12 +31,56 @@ def header(fleet: FleetSnapshot | None, when: When, cells: int) -> Line:
     return clip(line(" ", *left), cells)
 
 
-def _places(places: list[str]) -> str:
-    return ", ".join(places) if len(places) <= 2 else f"{len(places)} environments"
+def _places(fleet: FleetSnapshot) -> str:
+    named = _environments(fleet)
+    return ", ".join(named) if len(named) <= 2 else f"{len(named)} environments"
 
 
-def _loud(fleet: FleetSnapshot, when: When) -> Line:
-    """Paused, old or skewed: never to be overlooked."""
+def _environments(fleet: FleetSnapshot) -> tuple[str, ...]:
+    return tuple(sorted({rollout.plan.flag.environment for rollout in fleet.rollouts}))
+
+
+def _closed(fleet: FleetSnapshot) -> tuple[str, ...]:
+    """Environments of the rollouts in which this person may advance nothing."""
+    return tuple(sorted({r.plan.flag.environment for r in fleet.rollouts if Action.ADVANCE in r.refused}))
+
+
+def _mode(fleet: FleetSnapshot) -> Line:
+    """WRITE only where something may be changed: role, --read-only and the environment's `write` together."""
+    closed = _closed(fleet)
+    if fleet.read_only or fleet.role is OperatorRole.VIEWER or (closed and closed == _environments(fleet)):
+        return line(span(" READ-ONLY ", Ink.CAUTION))
+    if closed:
+        return line(span("WRITE", Ink.GOOD), " ", span(f" READ-ONLY in {', '.join(closed)} ", Ink.CAUTION))
+    return line(span("WRITE", Ink.GOOD))
+
+
+def _loud(fleet: FleetSnapshot, when: When, *, named: bool = True) -> Line:
+    """Never to be overlooked, on whatever page: a countdown, nobody driving; then paused, old or skewed data."""
+    return join([_countdown(fleet, when, named=named), _unattended(fleet), _doubtful(fleet, when)], " ")
+
+
+def _countdown(fleet: FleetSnapshot, when: When, *, named: bool) -> Line:
+    running = [
+        (rollout.state.countdown.fires_at, rollout.state.plan)
+        for rollout in fleet.rollouts
+        if rollout.state.countdown is not None and rollout.state.status in {Status.ACTIVE, Status.STABILISING}
+    ]
+    if not running:
+        return ()
+    at, plan = min(running)
+    left = when.left(at)
+    words = f"ROLLS BACK IN {left}" if left != "0s" else "ROLLBACK IS DUE"
+    more = f" +{len(running) - 1}" if len(running) > 1 else ""
+    return line(span(f" ✖ {f'{plan} ' if named else ''}{words}{more} ", Ink.ALARM))
+
+
+def _unattended(fleet: FleetSnapshot) -> Line:
+    alone = sum(rollout.driver.driving is Driving.UNATTENDED for rollout in fleet.rollouts)
+    return line(span(f" ⚠ {f'{alone} ' if alone > 1 else ''}UNATTENDED ", Ink.CAUTION)) if alone else ()
+
+
+def _doubtful(fleet: FleetSnapshot, when: When) -> Line:
     age = when.seconds_since(fleet.at)
     if fleet.paused:
         return line(span(f" ‖ PAUSED · data {show_age(age)} old ", Ink.CAUTION))
@@ -58,9 +102,7 @@ def _parts(fleet: FleetSnapshot, when: When) -> Line:
 
 
 def _driver(fleet: FleetSnapshot) -> Line:
-    kinds = [r.driver.driving for r in fleet.rollouts if r.driver.driving is not Driving.NOT_NEEDED]
-    if Driving.UNATTENDED in kinds:
-        return line(span("⚠ UNATTENDED", Ink.WARN))
+    kinds = [r.driver.driving for r in fleet.rollouts if r.driver.driving in {Driving.HERE, Driving.ELSEWHERE}]
     if not kinds:
         return ()
     here = kinds.count(Driving.HERE)

@@ -1,13 +1,12 @@
-"""Journal rows, one sentence per event, and one event opened."""
+"""Journal rows and one event opened."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 
-from rolloutctl.model.cohort import CohortState
-from rolloutctl.model.events import Body, Event, EventClass, class_of
+from rolloutctl.model.events import Event, EventClass, class_of
+from rolloutctl.telling import values
 from rolloutctl.tui.draw.fleet import Column, Row
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, clip, line, span, wrap
 from rolloutctl.tui.draw.when import When
@@ -18,22 +17,6 @@ _INKS = {
     EventClass.EFFECT: Ink.WARN,
     EventClass.HOUSEKEEPING: Ink.DIM,
 }
-_QUIET = {
-    "v",
-    "at",
-    "blob",
-    "codes",
-    "snapshot",
-    "evidence",
-    "settle_until",
-    "before_token",
-    "plan_blob",
-    "requests",
-    "was",
-    "index",
-    "pid",
-}
-"""Left out of the one-line sentence; opening the event shows everything."""
 
 
 def columns(cells: int, *, every: bool = False) -> tuple[Column, ...]:
@@ -55,40 +38,13 @@ def row(event: Event, shown: tuple[Column, ...], when: When) -> Row:
         "actor": line(event.actor),
         "stream": line(event.stream.removeprefix("rollout/")),
         "kind": line(span(event.kind.value, _INKS[class_of(event.kind)])),
-        "what": line(what(event)),
+        "what": line(values(event)),
     }
     return Row(str(event.seq), tuple(clip(drawn[column.key], column.width) for column in shown))
 
 
-def what(event: Event) -> str:
-    """The body as one line: the values that matter."""
-    body: Body = event.body
-    parts: list[str] = []
-    # The phase and its attempt are the same for many events in a row: what is particular comes first.
-    for key in sorted(type(body).model_fields, key=lambda key: key in {"phase", "attempt"}):
-        value = getattr(body, key)
-        if key in _QUIET or value in ("", (), None, {}):
-            continue
-        if isinstance(value, CohortState) or (value is False and key not in {"accepted", "go"}):
-            continue
-        parts.append(_part(key, value))
-    return " · ".join(parts)
-
-
-def _part(key: str, value: object) -> str:
-    if isinstance(value, bool):
-        return key if value else f"not {key}"
-    if isinstance(value, tuple):
-        return "; ".join(str(item) for item in value)
-    if isinstance(value, datetime):
-        return f"{key.replace('_', ' ')} {value.strftime('%H:%M:%S')} UTC"
-    if key in {"why", "reason", "text", "phase", "criterion", "action", "to", "want", "plan", "state", "segment"}:
-        return str(value)
-    return f"{key.replace('_', ' ')} {value}"
-
-
 def matches(event: Event, wanted: str) -> bool:
-    text = f"{event.seq} {event.kind} {event.actor} {event.host} {event.stream} {what(event)}".lower()
+    text = f"{event.seq} {event.kind} {event.actor} {event.host} {event.stream} {values(event)}".lower()
     return all(word in text for word in wanted.lower().split())
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rolloutctl.engine.snapshot import CommandLogLine
-from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, width, wrap
+from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, spread, width, wrap
 from rolloutctl.tui.draw.when import When
 
 
@@ -23,31 +23,29 @@ class Key:
     group: str = ""
     hint: bool = True
     """Stands in the line at the foot."""
+    also: tuple[str, ...] = ()
+    """Other keys that do the same."""
+    name: str = ""
+    """The binding's id, by which `[ui.keys]` gives it another key; empty: it stays as it is."""
 
 
-def hints(keys: Sequence[Key], cells: int, rows: int) -> tuple[Line, ...]:
-    """As many hints as fit, in order; `? help` always stays, at the end."""
-    last = line(" ", span("?", Ink.KEY), " help")
-    lines: list[Line] = []
-    current: Line = EMPTY
+def hints(keys: Sequence[Key], cells: int, ask: str = "?") -> Line:
+    """As many hints as fit, in order; the key that asks for help always stays, at the end."""
+    last = line(" ", span(ask, Ink.KEY), " help")
+    shown: Line = EMPTY
     for key in keys:
-        shown = line(
-            " ", span(key.key, Ink.KEY if key.enabled else Ink.DIM), span(f" {key.label} ", Ink.PLAIN if key.enabled else Ink.DIM)
-        )
-        reserve = width(last) if len(lines) == rows - 1 else 0
-        if width(current) + width(shown) + reserve > cells:
-            if len(lines) == rows - 1:
-                break
-            lines.append(current)
-            current = EMPTY
-        current = (*current, *shown)
-    return (*lines, (*current, *last))
+        inks = (Ink.KEY, Ink.PLAIN) if key.enabled else (Ink.DIM, Ink.DIM)
+        hint = line(" ", span(key.key, inks[0]), span(f" {key.label} ", inks[1]))
+        if width(shown) + width(hint) + width(last) > cells:
+            break
+        shown = (*shown, *hint)
+    return (*shown, *last)
 
 
 def help_page(keys: Sequence[Key], cells: int) -> tuple[Line, ...]:
     lines: list[Line] = []
     group = None
-    room = max((len(key.key) for key in keys), default=0) + 2
+    room = max((len(_all_keys(key)) for key in keys), default=0) + 2
     for key in keys:
         if key.group != group:
             group = key.group
@@ -55,17 +53,29 @@ def help_page(keys: Sequence[Key], cells: int) -> tuple[Line, ...]:
         text = key.tells or key.label
         if not key.enabled:
             text = f"{text} (not now: {key.why_not or 'not possible here'})"
-        first = line(span(f"  {key.key:<{room}}", Ink.KEY if key.enabled else Ink.DIM))
-        lines += wrap(text, cells, Ink.PLAIN if key.enabled else Ink.DIM, first=first, indent=room + 2)
+        first = line(span(f"  {_all_keys(key):<{room}}", Ink.KEY if key.enabled else Ink.DIM))
+        drawn = wrap(text, cells, Ink.PLAIN if key.enabled else Ink.DIM, first=first, indent=room + 2)
+        lines += drawn
+        if key.name:
+            # Beside the text, or under it where there is no room.
+            last = lines.pop() if width(drawn[-1]) + len(key.name) + 4 <= cells else EMPTY
+            lines.append(spread(last, line(span(key.name, Ink.DIM)), cells - 1))
     return tuple(lines)
 
 
-CONVENTIONS: tuple[str, ...] = (
-    "Lower case looks; upper case or the palette changes something.",
-    "Nothing changes on enter, space, ctrl+letter or a doubled key; esc never acts.",
-    "A dialog that changes something is confirmed with ! (or a click), never with the key that opened it.",
-    "R opens the rollback from everywhere; in a text that has begun it is a letter: esc first.",
-)
+def _all_keys(key: Key) -> str:
+    return " ".join((key.key, *key.also))
+
+
+def conventions(keys: Mapping[str, str]) -> tuple[str, ...]:
+    """`keys`: key of every binding, by id."""
+    return (
+        "Lower case looks; upper case or the palette changes something.",
+        "Nothing changes on enter, space, ctrl+letter or a doubled key; esc never acts.",
+        f"{keys['dialog.confirm']} (or a click) confirms a dialog that changes something; the key that opened it never does.",
+        f"{keys['app.rollback']} opens the rollback from everywhere; in a text that has begun it is a letter: esc first.",
+        "The names on the right are for [ui.keys] in the config, which gives a binding another key.",
+    )
 
 
 def command_log(lines: Sequence[CommandLogLine], when: When, cells: int) -> tuple[Line, ...]:

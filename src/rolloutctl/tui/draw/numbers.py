@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from fractions import Fraction
+from typing import assert_never
 
-from rolloutctl.plan.model import RatioCriterion, ValueCriterion
-from rolloutctl.units import Margin
+from rolloutctl.plan.model import AnyCriterion, LatencyCriterion, RatioCriterion, ValueCriterion
+from rolloutctl.units import Margin, show_duration
 
-Judged = RatioCriterion | ValueCriterion
+Judged = AnyCriterion
 NOTHING = "—"
 
 
@@ -50,14 +51,19 @@ def count(number: int) -> str:
 
 
 def unit_of(criterion: Judged | None) -> str:
-    if isinstance(criterion, RatioCriterion):
+    if counts(criterion):
         return "%"
     return criterion.unit if criterion is not None else ""
 
 
 def scale_of(criterion: Judged | None) -> float:
-    """From the criterion's number to the shown one: ratios are shares, shown in percent."""
-    return 100.0 if isinstance(criterion, RatioCriterion) else 1.0
+    """From the criterion's number to the shown one: shares of requests are shown in percent."""
+    return 100.0 if counts(criterion) else 1.0
+
+
+def counts(criterion: Judged | None) -> bool:
+    """It judges shares of counted requests."""
+    return isinstance(criterion, RatioCriterion | LatencyCriterion)
 
 
 def amount(value: float | None, criterion: Judged | None) -> str:
@@ -71,16 +77,26 @@ def bounds(criterion: Judged | None) -> str:
     """`≤ 800 ms`, `≤ +20 % of baseline` without the words: `≤ +20 %`, `0.1 … 0.9`."""
     if criterion is None:
         return NOTHING
-    parts: list[str] = []
-    if criterion.max is not None and criterion.min is not None:
-        parts.append(f"{_exact(criterion.min, criterion)} … {amount(float(criterion.max), criterion)}")
-    elif criterion.max is not None:
-        parts.append(f"≤ {amount(float(criterion.max), criterion)}")
-    elif criterion.min is not None:
-        parts.append(f"≥ {amount(float(criterion.min), criterion)}")
-    if criterion.tolerate is not None:
-        parts.append(_tolerated(criterion.tolerate, criterion))
+    match criterion:
+        case LatencyCriterion():
+            parts = [f"p{digits(float(quantile) * 100)} ≤ {show_duration(limit)}" for quantile, limit in criterion.limits]
+        case RatioCriterion() | ValueCriterion():
+            parts = _limits(criterion)
+        case _:
+            assert_never(criterion)
+    if criterion.tolerate is not None or criterion.compares:
+        parts.append(_tolerated(criterion.margins[0], criterion))
     return ", ".join(parts)
+
+
+def _limits(criterion: RatioCriterion | ValueCriterion) -> list[str]:
+    if criterion.max is not None and criterion.min is not None:
+        return [f"{_exact(criterion.min, criterion)} … {amount(float(criterion.max), criterion)}"]
+    if criterion.max is not None:
+        return [f"≤ {amount(float(criterion.max), criterion)}"]
+    if criterion.min is not None:
+        return [f"≥ {amount(float(criterion.min), criterion)}"]
+    return []
 
 
 def _exact(value: Decimal, criterion: Judged) -> str:
@@ -91,7 +107,7 @@ def _tolerated(margin: Margin, criterion: Judged) -> str:
     sign, relation = ("+", "≤") if criterion.better == "lower" else ("−", "≥")
     if margin.relative:
         return f"{relation} {sign}{digits(float(margin.amount * 100))} %"
-    if isinstance(criterion, RatioCriterion):
+    if counts(criterion):
         return f"{relation} {sign}{digits(float(margin.amount * 100))} points"
     return f"{relation} {sign}{digits(float(margin.amount))}" + (f" {criterion.unit}" if criterion.unit else "")
 

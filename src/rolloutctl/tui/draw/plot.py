@@ -70,23 +70,48 @@ class _Frame:
         return round((self.high - bounded) / (self.high - self.low) * (self.rows * 4 - 1))
 
 
-def plot(drawn: Curves, columns: int, rows: int, when: When) -> tuple[Line, ...]:
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Ends and ticks of the value axis."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+
+def scale_of(drawn: Curves, rows: int, before: Scale | None = None) -> Scale | None:
+    """None: nothing to draw. The scale `before` stays while everything fits and fills half of it: a plot must not jump."""
+    values = [value for _, value in (*drawn.canary, *drawn.baseline, *drawn.bound) if value is not None]
+    if drawn.empty or not values:
+        return None
+    fresh = _scale(min(values), max(values), max(2, min(5, (rows - 1) // 2)))
+    if before is None or min(values) < before.low or max(values) > before.high:
+        return fresh
+    return before if fresh.high - fresh.low >= 0.5 * (before.high - before.low) else fresh
+
+
+def plot(drawn: Curves, columns: int, rows: int, when: When, scale: Scale | None = None) -> tuple[Line, ...]:
     """`rows` lines of at most `columns` cells, axes included; a sentence when there is nothing to draw or no room."""
     if drawn.empty:
         return ((Span("no value yet in this phase", Ink.DIM),),)
     if columns < 24 or rows < 4:
-        return ((Span("no room for the plot: z zooms", Ink.DIM),),)
-    values = [value for _, value in (*drawn.canary, *drawn.baseline, *drawn.bound) if value is not None]
-    low, high, ticks = _scale(min(values), max(values), max(2, min(5, (rows - 1) // 2)))
-    labels = [f"{digits(tick)} {drawn.unit}".rstrip() for tick in ticks]
-    margin = max(len(label) for label in labels)
+        return ((Span("no room for the plot: zoom it", Ink.DIM),),)
+    scale = scale or scale_of(drawn, rows)
+    assert scale is not None
+    labels = [f"{digits(tick)} {drawn.unit}".rstrip() for tick in scale.ticks]
+    bound = next((value for _, value in reversed(drawn.bound) if value is not None), None)
+    shown_bound = f"{digits(bound)} {drawn.unit}".rstrip() if bound is not None else ""
+    margin = max(len(label) for label in (*labels, shown_bound))
     times = [at for at, _ in drawn.canary or drawn.baseline]
-    frame = _Frame(min(times), max(times), low, high, columns - margin - 1, rows - 1)
+    frame = _Frame(min(times), max(times), scale.low, scale.high, columns - margin - 1, rows - 1)
     grid = _Grid(frame)
     grid.bound(drawn.bound)
     grid.curve(drawn.baseline, Ink.BASELINE)
     grid.curve(drawn.canary, Ink.CANARY)
-    at_row = {min(frame.rows - 1, frame.y(tick) // 4): label for tick, label in zip(ticks, labels, strict=True)}
+    at_row = {min(frame.rows - 1, frame.y(tick) // 4): label for tick, label in zip(scale.ticks, labels, strict=True)}
+    if bound is not None:
+        # Its dashes stand for the bound alone: a round number beside them would be a lie.
+        at_row[min(frame.rows - 1, frame.y(bound) // 4)] = shown_bound
     body = [
         (Span(f"{at_row.get(row, ''):>{margin}}", Ink.DIM), Span("┤" if row in at_row else "│", Ink.DIM), *grid.line(row))
         for row in range(frame.rows)
@@ -166,7 +191,7 @@ def _segment(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int
         yield x0 + round((x1 - x0) * step / steps), y0 + round((y1 - y0) * step / steps)
 
 
-def _scale(low: float, high: float, wanted: int) -> tuple[float, float, tuple[float, ...]]:
+def _scale(low: float, high: float, wanted: int) -> Scale:
     """Round ends and ticks that hold every value; from zero where zero is near, so that heights compare honestly."""
     if low >= 0 and low < high * 0.6:
         low = 0.0
@@ -175,7 +200,7 @@ def _scale(low: float, high: float, wanted: int) -> tuple[float, float, tuple[fl
         low, high = low - pad, high + pad
     step = _round_step((high - low) / wanted)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return first * step, last * step, tuple(index * step for index in range(first, last + 1))
+    return Scale(first * step, last * step, tuple(index * step for index in range(first, last + 1)))
 
 
 def _round_step(raw: float) -> float:

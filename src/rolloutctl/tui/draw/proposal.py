@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rolloutctl.engine.commands import CommandKind, Reply
 from rolloutctl.engine.snapshot import Proposal, RolloutSnapshot
+from rolloutctl.keymap import DEFAULTS
 from rolloutctl.model.events import Purpose
 from rolloutctl.model.state import Status
 from rolloutctl.tui.draw import marks
@@ -12,10 +15,14 @@ from rolloutctl.tui.draw.when import When
 
 
 def effect(proposal: Proposal, cells: int) -> tuple[Line, ...]:
-    """The effect in words and the requests that make it."""
-    lines = list(wrap(proposal.effect, cells, Ink.STRONG))
+    return wrap(proposal.effect, cells, Ink.STRONG)
+
+
+def requests(proposal: Proposal, cells: int) -> tuple[Line, ...]:
+    """What would be sent for it."""
+    lines: list[Line] = []
     for request in proposal.requests:
-        lines += wrap(request, cells, Ink.DIM, first=line(span("  sends ", Ink.DIM)), indent=8)
+        lines += wrap(request, cells, Ink.DIM, first=line(span("sends ", Ink.DIM)), indent=6)
     return tuple(lines)
 
 
@@ -38,7 +45,9 @@ def checklist(proposal: Proposal, cells: int) -> tuple[Line, ...]:
 
 
 def whole(proposal: Proposal, cells: int) -> tuple[Line, ...]:
-    blocks = [block for block in (effect(proposal, cells), reasons(proposal, cells), checklist(proposal, cells)) if block]
+    """What decides comes first: where there is little room, the requests are what has to be scrolled to."""
+    drawn = (part(proposal, cells) for part in (effect, reasons, checklist, requests))
+    blocks = [block for block in drawn if block]
     lines: list[Line] = []
     for block in blocks:
         lines += [EMPTY, *block] if lines else block
@@ -53,7 +62,7 @@ def answer(reply: Reply, kind: CommandKind, cells: int) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def rollback_progress(rollout: RolloutSnapshot, when: When, cells: int) -> tuple[Line, ...]:
+def rollback_progress(rollout: RolloutSnapshot, when: When, cells: int, keys: Mapping[str, str] = DEFAULTS) -> tuple[Line, ...]:
     """Asked, intent, applied, verified: each with what is known now. Nothing is ticked that was not seen."""
     state = rollout.state
     over = state.status is Status.ROLLED_BACK
@@ -81,7 +90,8 @@ def rollback_progress(rollout: RolloutSnapshot, when: When, cells: int) -> tuple
         took = _took(rollout)
         lines += [EMPTY, line(span(f" ✔ ROLLED BACK{took} ", Ink.GOOD), " ", state.ended_why)]
     if unknown:
-        look = f"Nobody knows whether {state.target} is off. Look at it yourself, then C says that it was checked."
+        key = keys["rollout.checked"]
+        look = f"Nobody knows whether {state.target} is off. Look at it yourself, then {key} says that it was checked."
         lines += [EMPTY, line(span(" ? ROLLBACK UNKNOWN ", Ink.ALARM)), *wrap(look, cells)]
     return tuple(lines)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rolloutctl.engine.snapshot import Driving, RolloutSnapshot
+from rolloutctl.keymap import DEFAULTS
 from rolloutctl.model.state import Status
 from rolloutctl.plan.model import OnBreach, RollbackTo
 from rolloutctl.tui.draw import marks
+from rolloutctl.tui.draw.fleet import next_words
 from rolloutctl.tui.draw.ink import Ink, Line, Span, clip, headline, join, line, pack, span, wrap
 from rolloutctl.tui.draw.numbers import digits, percent
 from rolloutctl.tui.draw.spark import bar
@@ -38,19 +42,19 @@ def _versions(rollout: RolloutSnapshot) -> list[Line]:
     return shown[:3]
 
 
-def state_lines(rollout: RolloutSnapshot, when: When, cells: int) -> tuple[Line, ...]:
-    """How it stands; the loudest first. Always at least one line."""
-    shown = list(_standing(rollout, when, cells))
+def state_lines(rollout: RolloutSnapshot, when: When, cells: int, keys: Mapping[str, str] = DEFAULTS) -> tuple[Line, ...]:
+    """How it stands; the loudest first. Always at least one line. `keys`: key of every binding, by id."""
+    shown = list(_standing(rollout, when, cells, keys))
     if marks.unattended(rollout):
         shown.append(_unattended(rollout, when, cells))
     shown += _asked(rollout, when, cells)
     return tuple(shown)
 
 
-def _standing(rollout: RolloutSnapshot, when: When, cells: int) -> tuple[Line, ...]:
+def _standing(rollout: RolloutSnapshot, when: When, cells: int, keys: Mapping[str, str]) -> tuple[Line, ...]:
     state = rollout.state
     if state.status is Status.ROLLBACK_UNKNOWN:
-        return _unknown_rollback(rollout, cells)
+        return _unknown_rollback(rollout, cells, keys)
     if state.status is Status.ROLLING_BACK:
         return _rolling_back(rollout, when, cells)
     if state.status.final:
@@ -58,24 +62,25 @@ def _standing(rollout: RolloutSnapshot, when: When, cells: int) -> tuple[Line, .
         first = line(span(f"• {state.status.words}", Ink.STRONG), span(at, Ink.DIM), "   ")
         return headline(first, state.ended_why, cells)
     if state.countdown is not None:
-        return _countdown(rollout, when, cells)
+        return _countdown(rollout, when, cells, keys)
     if state.open_intent is not None and state.open_intent.unknown:
         return wrap(state.open_intent.unknown, cells, first=line(span(" ? FLAG UNKNOWN ", Ink.ALARM), "  "), indent=3)
     if state.holds:
-        return _held(rollout, when, cells)
-    return _going_on(rollout, cells)
+        return _held(rollout, when, cells, keys)
+    return _going_on(rollout, cells, keys)
 
 
-def _unknown_rollback(rollout: RolloutSnapshot, cells: int) -> tuple[Line, ...]:
+def _unknown_rollback(rollout: RolloutSnapshot, cells: int, keys: Mapping[str, str]) -> tuple[Line, ...]:
     state = rollout.state
     first = wrap(
         state.ended_why or state.rollback_why, cells, first=line(span(" ? ROLLBACK UNKNOWN ", Ink.ALARM), "  "), indent=3
     )
     look = f"Look at the flag yourself: {state.target}"
+    again, checked = _key(keys["app.refresh"]), _key(keys["rollout.checked"])
     return (
         *first,
         clip(line("   ", span(look, Ink.STRONG)), cells),
-        clip(line("   ", _key("r"), " looks again   ", _key("C"), " says that a person has checked it is off"), cells),
+        clip(line("   ", again, " looks again   ", checked, " says that a person has checked it is off"), cells),
     )
 
 
@@ -87,7 +92,7 @@ def _rolling_back(rollout: RolloutSnapshot, when: When, cells: int) -> tuple[Lin
     return wrap(f"{by}{state.rollback_why}", cells - 10, first=badge, indent=3)[:2]
 
 
-def _countdown(rollout: RolloutSnapshot, when: When, cells: int) -> tuple[Line, ...]:
+def _countdown(rollout: RolloutSnapshot, when: When, cells: int, keys: Mapping[str, str]) -> tuple[Line, ...]:
     countdown = rollout.state.countdown
     if countdown is None:
         return ()
@@ -95,28 +100,28 @@ def _countdown(rollout: RolloutSnapshot, when: When, cells: int) -> tuple[Line, 
     left = when.left(countdown.fires_at)
     fires = f" ROLLS BACK IN {left} " if left != "0s" else " ROLLBACK IS DUE "
     again = f"postponed {countdown.postponed} of 2" if countdown.postponed else ""
-    postpone = (_key("P"), span(" postpone   ")) if countdown.postponed < 2 else ()
+    postpone = (_key(keys["rollout.postpone"]), span(" postpone   ")) if countdown.postponed < 2 else ()
     parts = [
         line(span(" ✖ BREACH ", Ink.ALARM), " ", span(name, Ink.STRONG)),
         line(span(fires, Ink.ALARM)),
-        line(_key("R"), " now   ", *postpone, _key("H"), " hold"),
+        line(_key(keys["app.rollback"]), " now   ", *postpone, _key(keys["rollout.hold"]), " hold"),
         line(span(again, Ink.DIM)) if again else (),
     ]
     return pack(parts, cells)
 
 
-def _held(rollout: RolloutSnapshot, when: When, cells: int) -> tuple[Line, ...]:
+def _held(rollout: RolloutSnapshot, when: When, cells: int, keys: Mapping[str, str]) -> tuple[Line, ...]:
     hold = rollout.state.holds[0]
     worst = marks.of_rollout(rollout)
     badge = " ✖ BREACH · HOLD " if worst.word == "BREACH" else f" ⚠ HOLD {when.age(hold.since)} "
-    ends = "ends by resume (U)" if hold.by.value == "person" else "ends when the reason ends"
+    ends = f"ends by resume ({keys['rollout.resume']})" if hold.by.value == "person" else "ends when the reason ends"
     by = f"by {hold.actor}: " if hold.by.value == "person" and hold.actor else ""
     more = f" · and {len(rollout.state.holds) - 1} more" if len(rollout.state.holds) > 1 else ""
     ink = Ink.ALARM if worst.word == "BREACH" else Ink.CAUTION
     return wrap(f"{by}{hold.reason} · {ends}{more}", cells, first=line(span(badge, ink), "  "), indent=3)[:3]
 
 
-def _going_on(rollout: RolloutSnapshot, cells: int) -> tuple[Line, ...]:
+def _going_on(rollout: RolloutSnapshot, cells: int, keys: Mapping[str, str]) -> tuple[Line, ...]:
     mark = marks.of_rollout(rollout)
     state = rollout.state
     why = rollout.phase_verdict.why if rollout.phase_verdict is not None else ""
@@ -124,7 +129,7 @@ def _going_on(rollout: RolloutSnapshot, cells: int) -> tuple[Line, ...]:
         why = f"waits for {', '.join(state.waiting_for)}"
     if why == rollout.next:
         why = ""
-    first = join([mark.line, line(span("next ", Ink.DIM), rollout.next) if rollout.next else ()])
+    first = join([mark.line, line(span("next ", Ink.DIM), next_words(rollout, keys)) if rollout.next else ()])
     return headline((*first, span("   ")), why, cells)
 
 
@@ -215,8 +220,9 @@ def rollback(rollout: RolloutSnapshot) -> Line:
 
 
 def facts(rollout: RolloutSnapshot, when: When, cells: int) -> tuple[Line, ...]:
-    """Bake, flag, exposure, rollback and driver, packed into as few lines as fit."""
-    return pack([bake(rollout, when), flag(rollout, when), exposure(rollout, when), rollback(rollout), _driver(rollout)], cells)
+    """Bake, flag, exposure, driver and the way back while there is one, packed into as few lines as fit."""
+    back = () if rollout.state.status.final else rollback(rollout)
+    return pack([bake(rollout, when), flag(rollout, when), exposure(rollout, when), back, _driver(rollout)], cells)
 
 
 def _driver(rollout: RolloutSnapshot) -> Line:

@@ -38,7 +38,7 @@ def why(rollout: RolloutSnapshot, verdict: Verdict | None, when: When, cells: in
         *wrap(verdict.why, cells),
     ]
     if verdict.would_change:
-        lines += wrap(verdict.would_change, cells, Ink.ACCENT)
+        lines += wrap(verdict.would_change, cells, Ink.ACCENT, first=line(span("would change it: ", Ink.DIM)))
     if verdict.state.missing_evidence and verdict.grace_over:
         lines += wrap("Its grace is over.", cells, Ink.WARN)
     breached_at = _breached_at(rollout, verdict)

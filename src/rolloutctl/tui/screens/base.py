@@ -7,16 +7,19 @@ from typing import ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, BindingType
 from textual.containers import Vertical
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
 
 from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.tui.bind import bound, fixed
 from rolloutctl.tui.dialogs.acts import open_dialog
 from rolloutctl.tui.draw.head import header
 from rolloutctl.tui.draw.ink import Ink, line, span
 from rolloutctl.tui.draw.keys import Key, hints
+from rolloutctl.tui.listing import keys_here
 from rolloutctl.tui.may import Act, why_not
 from rolloutctl.tui.shell import Shell
 from rolloutctl.tui.widgets.lines import Lines
@@ -24,24 +27,28 @@ from rolloutctl.tui.widgets.lines import Lines
 SMALLEST = (60, 16)
 
 ACTS: tuple[BindingType, ...] = (
-    Binding("A", "act('advance')", "advance", id="rollout.advance", tooltip="Go/no-go: enter the next phase"),
-    Binding("B", "act('back')", "back", id="rollout.back", tooltip="Go back to an earlier phase: less exposure"),
-    Binding("H", "act('hold')", "hold", id="rollout.hold", tooltip="Hold: nothing advances, the bake clock stands still"),
-    Binding("U", "act('resume')", "resume", id="rollout.resume", tooltip="Resume: end the hold"),
-    Binding("S", "act('sign')", "sign", id="rollout.sign", tooltip="Sign a gate: go or no-go"),
-    Binding("V", "act('approve')", "approve", id="rollout.approve", tooltip="Approve that the next phase is entered"),
-    Binding("P", "act('postpone')", "postpone", id="rollout.postpone", tooltip="Postpone the countdown, at most twice"),
-    Binding("C", "act('checked')", "checked", id="rollout.checked", tooltip="Say that a person has checked an unknown rollback"),
+    bound("rollout.advance", "act('advance')", "advance", "Go/no-go: enter the next phase"),
+    bound("rollout.back", "act('back')", "back", "Go back to an earlier phase: less exposure"),
+    bound("rollout.hold", "act('hold')", "hold", "Hold: nothing advances, the bake clock stands still"),
+    bound("rollout.resume", "act('resume')", "resume", "Resume: end the hold"),
+    bound("rollout.sign", "act('sign')", "sign", "Sign a gate: go or no-go"),
+    bound("rollout.approve", "act('approve')", "approve", "Approve that the next phase is entered"),
+    bound("rollout.postpone", "act('postpone')", "postpone", "Postpone the countdown, at most twice"),
+    bound("rollout.checked", "act('checked')", "checked", "Say that a person has checked an unknown rollback"),
 )
 """Upper case changes something, after a dialog."""
 _ONLY_WHEN_POSSIBLE = {f"act('{act}')" for act in (Act.RESUME, Act.SIGN, Act.APPROVE, Act.POSTPONE, Act.CHECKED)}
 """Left out of the hints while they are not possible; the help page has them with the reason."""
 
 
-class BaseScreen(Screen[None]):
+class BaseScreen(Screen[None], inherit_bindings=False):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        fixed("tab", "app.focus_next", "next pane", "To the next pane"),
+        fixed("shift+tab", "app.focus_previous", "pane before", "To the pane before"),
+        fixed("ctrl+c", "screen.copy_text", "copy selection", "Copy what is selected with the mouse"),
+    ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual's declaration
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's declaration
-    HINT_ROWS: ClassVar[int] = 1
     _had_focus: Widget | None = None
     """What had the focus before the screen was too small to show anything."""
 
@@ -76,7 +83,7 @@ class BaseScreen(Screen[None]):
         yield Lines(id="small")
 
     def on_mount(self) -> None:
-        self.set_interval(1, self.redraw)
+        self.set_interval(1, self.tick)
         self.call_after_refresh(self.redraw)
 
     def on_resize(self) -> None:
@@ -89,8 +96,13 @@ class BaseScreen(Screen[None]):
         self.call_after_refresh(self.redraw)
 
     def redraw(self) -> None:
+        if self.tick():
+            self.query_one("#keys", Lines).show([hints(self.hinted(), self.size.width, self.shell.keys["app.help"])])
+
+    def tick(self) -> bool:
+        """The second hand: draw all but the keys, which only snapshots, focus and size change; False: nothing is there yet."""
         if not self.is_attached or not self.query("#head"):
-            return
+            return False
         self.shell.forget_refusal()
         width, height = self.size
         small = width < SMALLEST[0] or height < SMALLEST[1]
@@ -100,8 +112,8 @@ class BaseScreen(Screen[None]):
             self._draw_small(width, height)
         self.query_one("#head", Lines).show([header(self.shell.fleet, self.shell.when(), width)])
         self.query_one("#said", Lines).show([self.shell.said] if self.shell.said else [])
-        self.query_one("#keys", Lines).show(hints(self.hinted(), width, self.hint_rows()))
         self.draw()
+        return True
 
     def _keep_focus(self, *, small: bool) -> None:
         """Hidden widgets lose the focus; it goes back to where it was once there is room again."""
@@ -111,35 +123,30 @@ class BaseScreen(Screen[None]):
             had, self._had_focus = self._had_focus, None
             self.call_after_refresh(self.set_focus, had)
 
-    def hint_rows(self) -> int:
-        return self.HINT_ROWS if self.size.height >= 30 else 1
-
     def _draw_small(self, width: int, height: int) -> None:
         needs = f"{width}x{height} is too small: {SMALLEST[0]}x{SMALLEST[1]} is needed."
-        alarm = [line(span("R still rolls back, q quits.", Ink.KEY))]
-        self.query_one("#small", Lines).show([line(span(needs, Ink.WARN)), *alarm])
+        keys = self.shell.keys
+        still = f"{keys['app.rollback']} still rolls back, {keys['app.quit']} quits."
+        self.query_one("#small", Lines).show([line(span(needs, Ink.WARN)), line(span(still, Ink.KEY))])
 
     def keys(self) -> list[Key]:
         """Bindings of the focus, of this screen and of the app, as hints and help show them."""
-        shown: list[Key] = []
-        seen: set[tuple[str, str]] = set()
-        for active in self.active_bindings.values():
-            binding, node = active.binding, active.node
-            name = (binding.action, binding.description)
-            if not binding.description or binding.system or name in seen:
-                continue
-            seen.add(name)
-            group = "This screen" if node is self else "Everywhere" if node is self.app else "The list or pane in focus"
-            why = "" if active.enabled or not isinstance(node, BaseScreen) else node.why_not(binding.action)
-            key = self.app.get_key_display(binding)
-            hint = binding.show and (active.enabled or binding.action not in _ONLY_WHEN_POSSIBLE)
-            shown.append(Key(key, binding.description, active.enabled, why, binding.tooltip, group, hint))
-        order = {"This screen": 0, "The list or pane in focus": 1, "Everywhere": 2}
-        return sorted(shown, key=lambda key: order[key.group])
+        return keys_here(self, self._why_dimmed, self._hints)
+
+    def _why_dimmed(self, node: DOMNode, action: str) -> str:
+        return self.why_not(action) if node in (self, self.app) else ""
+
+    def _hints(self, active: ActiveBinding) -> bool:
+        """Of what is not possible, the foot shows what soon may be; nothing of it once the rollout has ended, or without one."""
+        if active.enabled:
+            return True
+        rollout = self.selected()
+        ended = rollout is None or rollout.state.status.final
+        return active.binding.action not in _ONLY_WHEN_POSSIBLE and not ended
 
     def hinted(self) -> list[Key]:
         """What stands at the foot; the way into the row and the way back come first."""
-        first = {"↵": 0, "A": 1, "R": 2}
+        first = {"↵": 0, self.shell.keys["rollout.advance"]: 1, self.shell.keys["app.rollback"]: 2}
         return sorted((key for key in self.keys() if key.hint), key=lambda key: first.get(key.key, 3))
 
     # -- actions on the selected rollout -------------------------------------------------------------------------------
@@ -155,7 +162,9 @@ class BaseScreen(Screen[None]):
     def why_not(self, action: str) -> str:
         """Why the binding with this action is dimmed."""
         name, _, rest = action.partition("(")
-        return why_not(Act(rest.strip("')")), self.shell.fleet, self.selected()) if name == "act" else ""
+        if name == "act":
+            return why_not(Act(rest.strip("')")), self.shell.fleet, self.selected())
+        return why_not(Act.ROLLBACK, self.shell.fleet, self.selected()) if name == "rollback" else ""
 
     def action_act(self, name: str) -> None:
         target = self.target()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import DataTable
 
 from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.tui.bind import bound, fixed
 from rolloutctl.tui.draw import fleet as draw
+from rolloutctl.tui.draw.drawn import Drawn
 from rolloutctl.tui.draw.head import lasting
 from rolloutctl.tui.draw.ink import Ink, Line, page, plain, wrap
 from rolloutctl.tui.draw.rollout import facts, state_lines, title
@@ -30,15 +32,16 @@ def _squeezed(text: str) -> str:
 
 class FleetScreen(BaseScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "filter", id="fleet.filter", key_display="/", tooltip="Filter the list; esc shows all again"),
+        bound("fleet.filter", "filter", "filter", "Filter the list; esc shows all again"),
         *ACTS,
-        Binding("y", "copy", "copy", id="fleet.copy", show=False, tooltip="Copy the list as text"),
-        Binding("escape", "leave", "back", show=False, tooltip="Clear the filter or the last message"),
+        bound("fleet.copy", "copy", "copy", "Copy the list as text", show=False),
+        fixed("escape", "leave", "back", "Clear the filter or the last message"),
     ]
 
     def __init__(self, start_at: str | None = None) -> None:
         super().__init__()
         self._start_at = start_at
+        self._drawn = Drawn()
 
     def body(self) -> Iterable[Widget]:
         yield Filter("filter: words that the row says")
@@ -54,6 +57,8 @@ class FleetScreen(BaseScreen):
     def _shown(self) -> tuple[RolloutSnapshot, ...]:
         wanted = self.query_one(Filter).value
         every = self.shell.fleet.rollouts if self.shell.fleet is not None else ()
+        if not wanted.strip():
+            return every
         return tuple(rollout for rollout in every if draw.matches(rollout, wanted))
 
     def draw(self) -> None:
@@ -64,8 +69,8 @@ class FleetScreen(BaseScreen):
         if fleet is None:
             return
         shown = self._shown()
-        columns = draw.columns(self.size.width - 4, fleet.rollouts)
-        table.show(columns, [draw.row(rollout, columns, when) for rollout in shown])
+        columns = self._drawn.columns(self.size.width - 4, fleet.rollouts)
+        table.show(columns, self._drawn.rows(shown, when, self.shell.keys))
         self.shell.entitle(table, draw.title(fleet, len(shown), filtering.value.strip()), f"every {fleet.interval_s:g}s")
         table.set_class(not fleet.rollouts, "-hidden")
         self.query_one("#teach", Lines).show([] if fleet.rollouts else draw.TEACHES)
@@ -82,7 +87,7 @@ class FleetScreen(BaseScreen):
         if rollout is None:
             return ()
         when, cells = self.shell.when(), self.size.width - 4
-        head, standing = title(rollout, cells), state_lines(rollout, when, cells)
+        head, standing = title(rollout, cells), state_lines(rollout, when, cells, self.shell.keys)
         worst = rollout.phase_verdict.worst if rollout.phase_verdict is not None else None
         said = worst is not None and _squeezed(worst.why)[:_ENOUGH] in _squeezed(page(standing))
         reason = wrap(worst.why, cells, Ink.DIM) if worst is not None and not said else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, wrap
-from rolloutctl.tui.draw.keys import CONVENTIONS, Key, command_log, help_page
+from rolloutctl.tui.draw.keys import Key, command_log, conventions, help_page
 from rolloutctl.tui.screens.page import PageScreen
 
 
@@ -23,7 +23,8 @@ class HelpScreen(PageScreen):
         return "keys"
 
     def lines(self, cells: int) -> Sequence[Line]:
-        rules = [drawn for rule in CONVENTIONS for drawn in wrap(rule, cells, Ink.DIM, first=line("  "), indent=2)]
+        known = conventions(self.shell.keys)
+        rules = [drawn for rule in known for drawn in wrap(rule, cells, Ink.DIM, first=line("  "), indent=2)]
         return [*help_page(self._keys, cells), EMPTY, line(span("Rules", Ink.STRONG)), *rules]
 
 

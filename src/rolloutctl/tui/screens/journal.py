@@ -7,13 +7,15 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import DataTable
 
 from rolloutctl.engine.snapshot import JournalPage
 from rolloutctl.model.events import Event
 from rolloutctl.ports import Verified
+from rolloutctl.telling import values
+from rolloutctl.tui.bind import bound, fixed
 from rolloutctl.tui.draw import journal as draw
 from rolloutctl.tui.draw.ink import Ink, Line, line, span
 from rolloutctl.tui.screens.base import BaseScreen
@@ -29,12 +31,12 @@ _KEPT = 2_000
 class JournalScreen(BaseScreen):
     CSS_PATH = "journal.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "open", key_display="↵", tooltip="Open the event under the cursor"),
-        Binding("slash", "filter", "filter", key_display="/", tooltip="Filter the events"),
-        Binding("f", "follow", "follow", tooltip="Keep the newest event under the cursor, or stop that"),
-        Binding("v", "verify", "verify chain", tooltip="Recompute every hash of the journal"),
-        Binding("y", "copy", "copy", tooltip="Copy the shown events as text"),
-        Binding("escape", "leave", "back", key_display="esc", tooltip="Clear the filter, or back"),
+        fixed("enter", "open", "open", "Open the event under the cursor", show=True, display="↵"),
+        bound("journal.filter", "filter", "filter", "Filter the events"),
+        bound("journal.follow", "follow", "follow", "Keep the newest event under the cursor, or stop that"),
+        bound("journal.verify", "verify", "verify chain", "Recompute every hash of the journal"),
+        bound("journal.copy", "copy", "copy", "Copy the shown events as text"),
+        fixed("escape", "leave", "back", "Clear the filter, or back", show=True, display="esc"),
     ]
 
     def __init__(self, rollout_id: str | None) -> None:
@@ -107,7 +109,7 @@ class JournalScreen(BaseScreen):
 
     def copied(self) -> str:
         when = self.shell.when()
-        return "\n".join(f"{e.seq} {when.full(e.at)} {e.actor} {e.kind} {draw.what(e)}" for e in self._shown())
+        return "\n".join(f"{e.seq} {when.full(e.at)} {e.actor} {e.kind} {values(e)}" for e in self._shown())
 
     def action_open(self) -> None:
         at = self.query_one(Table).at
@@ -180,5 +182,5 @@ class EventScreen(PageScreen):
         return f"event {self._event.seq}"
 
     def lines(self, cells: int) -> Sequence[Line]:
-        head = line(span(draw.what(self._event), Ink.STRONG))
+        head = line(span(values(self._event), Ink.STRONG))
         return [head, (), *draw.opened(self._event, self.shell.when(), cells)]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widget import Widget
 
+from rolloutctl.tui.bind import bound, fixed
 from rolloutctl.tui.draw.ink import Line, page
 from rolloutctl.tui.screens.base import BaseScreen
 from rolloutctl.tui.widgets.lines import Lines
@@ -17,14 +18,18 @@ from rolloutctl.tui.widgets.lines import Lines
 class PageScreen(BaseScreen):
     CSS_PATH = "page.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "scroll('down')", "down", show=False, tooltip="Scroll down"),
-        Binding("k,up", "scroll('up')", "up", show=False, tooltip="Scroll up"),
-        Binding("g,home", "scroll('home')", "top", show=False, tooltip="To the top"),
-        Binding("G,end", "scroll('end')", "end", show=False, tooltip="To the end"),
-        Binding("pagedown,space", "scroll('page_down')", "page down", show=False, tooltip="A page on"),
-        Binding("pageup", "scroll('page_up')", "page up", show=False, tooltip="A page back"),
-        Binding("y", "copy", "copy", tooltip="Copy this page as text"),
-        Binding("escape", "leave", "back", key_display="esc", tooltip="Back"),
+        bound("page.down", "scroll('down')", "down", "Scroll down", show=False),
+        bound("page.up", "scroll('up')", "up", "Scroll up", show=False),
+        bound("page.top", "scroll('home')", "top", "To the top", show=False),
+        bound("page.end", "scroll('end')", "end", "To the end", show=False),
+        fixed("down", "scroll('down')", "down", "Scroll down"),
+        fixed("up", "scroll('up')", "up", "Scroll up"),
+        fixed("home", "scroll('home')", "top", "To the top"),
+        fixed("end", "scroll('end')", "end", "To the end"),
+        fixed("pagedown,space", "scroll('page_down')", "page down", "A page on"),
+        fixed("pageup", "scroll('page_up')", "page up", "A page back"),
+        bound("page.copy", "copy", "copy", "Copy this page as text"),
+        fixed("escape", "leave", "back", "Back", show=True, display="esc"),
     ]
 
     def title_text(self) -> str:

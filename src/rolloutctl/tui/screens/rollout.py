@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import DataTable
 
 from rolloutctl.engine.snapshot import RolloutSnapshot
 from rolloutctl.model.verdict import Verdict
+from rolloutctl.tui.bind import bound, fixed
 from rolloutctl.tui.draw import criteria
 from rolloutctl.tui.draw import rollout as lines
 from rolloutctl.tui.draw.ink import Ink, Line, line, page, span
@@ -35,17 +36,16 @@ class WhyPane(VerticalScroll, can_focus=True):
 
 class RolloutScreen(BaseScreen):
     CSS_PATH = "rollout.tcss"
-    HINT_ROWS: ClassVar[int] = 2
     BINDINGS: ClassVar[list[BindingType]] = [
         *ACTS,
-        Binding("e", "explain", "explain", id="rollout.explain", tooltip="Everything about the criterion under the cursor"),
-        Binding("l", "journal", "journal", id="rollout.journal", tooltip="The rollout's events"),
-        Binding("z", "zoom", "zoom", id="rollout.zoom", tooltip="Zoom the pane in focus; esc or z goes back"),
-        Binding("1", "pane(0)", "criteria", show=False, tooltip="Go to the criteria"),
-        Binding("2", "pane(1)", "plot", show=False, tooltip="Go to the plot"),
-        Binding("3", "pane(2)", "why", show=False, tooltip="Go to the reasons"),
-        Binding("y", "copy", "copy", show=False, tooltip="Copy this page as text"),
-        Binding("escape", "leave", "back", show=False, tooltip="Back to the fleet"),
+        bound("rollout.explain", "explain", "explain", "Everything about the criterion under the cursor"),
+        bound("rollout.journal", "journal", "journal", "The rollout's events"),
+        bound("rollout.zoom", "zoom", "zoom", "Zoom the pane in focus; esc or the same key goes back"),
+        bound("rollout.criteria", "pane(0)", "criteria", "Go to the criteria", show=False),
+        bound("rollout.plot", "pane(1)", "plot", "Go to the plot", show=False),
+        bound("rollout.why", "pane(2)", "why", "Go to the reasons", show=False),
+        bound("rollout.copy", "copy", "copy", "Copy this page as text", show=False),
+        fixed("escape", "leave", "back", "Back to the fleet"),
     ]
 
     def __init__(self, rollout_id: str) -> None:
@@ -93,7 +93,7 @@ class RolloutScreen(BaseScreen):
         when = self.shell.when()
         return {
             "title": (lines.title(rollout, cells),),
-            "state": lines.state_lines(rollout, when, cells),
+            "state": lines.state_lines(rollout, when, cells, self.shell.keys),
             "rail": (rail(rollout, cells),),
             "facts": lines.facts(rollout, when, cells),
             "errors": lines.errors(rollout, when, cells)[:4],
@@ -107,7 +107,7 @@ class RolloutScreen(BaseScreen):
         drawn = curves(verdict.evidence.cells, scale_of(criterion), unit_of(criterion)) if verdict is not None else Curves()
         name = criteria.name_of(criterion, verdict) if verdict is not None else "no criterion"
         small = self.has_class("-narrow") and self.has_class("-short")
-        self.shell.entitle(pane, "why · 2 shows the plot" if small else "why")
+        self.shell.entitle(pane, f"why · {self.shell.keys['rollout.plot']} shows the plot" if small else "why")
         self.query_one(Plot).show(drawn, name, when)
 
     def on_data_table_row_highlighted(self) -> None:
@@ -143,7 +143,8 @@ class RolloutScreen(BaseScreen):
     def action_pane(self, index: int) -> None:
         self._zoom(None)
         self.set_class(_PANES[index] == "plot", "-plot")
-        self.query_one(f"#{_PANES[index]}").focus()
+        # At once rather than with `focus()`, which a quick zoom would overtake.
+        self.set_focus(self.query_one(f"#{_PANES[index]}"))
         self.call_after_refresh(self.redraw)
 
     def action_zoom(self) -> None:

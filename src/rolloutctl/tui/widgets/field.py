@@ -7,11 +7,12 @@ from typing import cast
 from textual.content import Content
 from textual.widgets import Checkbox, Input
 
+from rolloutctl.keymap import DEFAULTS
 from rolloutctl.tui.shell import Shell
 
 
 class Field(Input):
-    """One compact line. `!` confirms the dialog round it and is never text here."""
+    """One compact line. The key that confirms the dialog round it (`!`) is never text here."""
 
     def __init__(self, placeholder: str, *, id: str) -> None:  # noqa: A002 - Textual's name
         super().__init__(placeholder=placeholder, id=id, compact=True, select_on_focus=False)
@@ -22,7 +23,9 @@ class Field(Input):
         return bool(self.value)
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        return key != "exclamation_mark" and super().check_consume_key(key, character)
+        # Asked of default keys, too, before those are exchanged for what the config says.
+        confirms = {DEFAULTS["dialog.confirm"], cast("Shell", self.app).keys["dialog.confirm"]}
+        return confirms.isdisjoint({key, character}) and super().check_consume_key(key, character)
 
 
 class ArmingField(Field):

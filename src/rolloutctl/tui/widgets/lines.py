@@ -7,7 +7,7 @@ from typing import cast
 
 from textual.widgets import Static
 
-from rolloutctl.tui.draw.ink import Line
+from rolloutctl.tui.draw.ink import Line, width
 from rolloutctl.tui.shell import Shell
 
 
@@ -23,6 +23,10 @@ class Lines(Static):
         wanted = (shell.theme, tuple(lines))
         if wanted == self._shown:
             return
-        self._shown = wanted
+        before, self._shown = self._shown, wanted
         self.set_class(not lines, "-hidden")
-        self.update(shell.paint(lines))
+        self.update(shell.paint(lines), layout=before is None or not self._same_room(before[1], wanted[1]))
+
+    def _same_room(self, before: tuple[Line, ...], now: tuple[Line, ...]) -> bool:
+        """As many lines, none of which has to be broken: nothing else on the screen needs another place."""
+        return len(before) == len(now) and all(width(each) <= self.size.width for each in (*before, *now))

@@ -9,7 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from rolloutctl.tui.draw.ink import Line
-from rolloutctl.tui.draw.plot import Curves, legend, plot
+from rolloutctl.tui.draw.plot import Curves, Scale, legend, plot, scale_of
 from rolloutctl.tui.draw.when import When
 from rolloutctl.tui.palette import ascii_only
 from rolloutctl.tui.shell import Shell
@@ -21,9 +21,13 @@ class Plot(Widget, can_focus=True):
         self._curves = Curves()
         self._when: When | None = None
         self._laid_out: tuple[object, tuple[Line, ...]] = (None, ())
+        self._scale: tuple[object, Scale | None] = (None, None)
+        """What is plotted at which height, and the scale it has got: kept while that stays the same."""
+        self._title = ""
 
     def show(self, curves: Curves, title: str, when: When) -> None:
         self._when = when
+        self._title = title
         cast("Shell", self.app).entitle(self, title)
         if curves != self._curves:
             self._curves = curves
@@ -33,7 +37,10 @@ class Plot(Widget, can_focus=True):
         width, height = self.size
         key = (self._curves, width, height)
         if self._laid_out[0] != key and self._when is not None:
-            drawn: tuple[Line, ...] = plot(self._curves, width, max(0, height - 1), self._when)
+            rows, same = max(0, height - 1), (self._title, height)
+            before = self._scale[1] if self._scale[0] == same else None
+            self._scale = (same, scale_of(self._curves, rows, before))
+            drawn: tuple[Line, ...] = plot(self._curves, width, rows, self._when, self._scale[1])
             head = legend(self._curves)
             self._laid_out = (key, (head, *drawn) if head else drawn)
         return self._laid_out[1]

@@ -10,21 +10,22 @@ from collections.abc import Sequence
 from typing import ClassVar, cast
 
 from rich.text import Text
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.widgets import DataTable
 from textual.widgets.data_table import ColumnKey, RowKey
 
+from rolloutctl.tui.bind import bound, fixed
 from rolloutctl.tui.draw.fleet import Column, Row
 from rolloutctl.tui.shell import Shell
 
 
 class Table(DataTable[Text]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select_cursor", "open", key_display="↵", tooltip="Open what is under the cursor"),
-        Binding("j", "cursor_down", "down", show=False),
-        Binding("k", "cursor_up", "up", show=False),
-        Binding("g", "scroll_top", "first row", show=False),
-        Binding("G", "scroll_bottom", "last row", show=False),
+        fixed("enter", "select_cursor", "open", "Open what is under the cursor", show=True, display="↵"),
+        bound("list.down", "cursor_down", "down", "To the next row", show=False),
+        bound("list.up", "cursor_up", "up", "To the row before", show=False),
+        bound("list.first", "scroll_top", "first row", "To the first row", show=False),
+        bound("list.last", "scroll_bottom", "last row", "To the last row", show=False),
     ]
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name
@@ -45,6 +46,8 @@ class Table(DataTable[Text]):
         wanted = tuple(rows)
         if shell.theme != self._theme_shown:
             self._theme_shown, self._columns_shown, self._rows_shown = shell.theme, (), ()
+            # Reversed inks in a reversed row would be a patchwork: there the row has one colour.
+            self.cursor_foreground_priority = "css" if shell.plain_cursor else "renderable"
         same_rows = [row.key for row in wanted] == [row.key for row in self._rows_shown]
         if columns == self._columns_shown and same_rows:
             self._change(wanted)
@@ -54,7 +57,7 @@ class Table(DataTable[Text]):
     def _change(self, rows: tuple[Row, ...]) -> None:
         shell = cast("Shell", self.app)
         for index, (before, after) in enumerate(zip(self._rows_shown, rows, strict=True)):
-            if before.cells == after.cells:
+            if before is after or before.cells == after.cells:
                 continue
             for column, old, new in zip(self._columns_shown, before.cells, after.cells, strict=True):
                 if old != new:
