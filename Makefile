@@ -2,7 +2,12 @@
 #
 #   make demo            run the demo               make demo ARGS="--speed 20"
 #   make test            run all tests              make test ARGS="-k journal" WORKERS=0
+#   make screenshots     pictures of the real program in docs/screenshots
 #   make lint            style, types, layers
+#   make docs            build the documentation into .cache/docs/site; warnings are errors
+#   make docs-serve      the same, and serve it on 127.0.0.1 until Ctrl+C      make docs-serve PORT=8000
+#   make docs-reference  renew docs/reference/, docs/pictures/ and config.example.toml from the code
+#   make bench           measure and write docs/benchmarks.md    make bench ARGS="keys idle --quick"
 #   make lock            renew requirements/*.txt   make lock UPGRADE=--upgrade
 #   make clean           drop .venv and caches (the servers for the tests stay in the user's cache folder)
 
@@ -14,6 +19,7 @@ ARGS ?=
 WORKERS ?= 2
 REQUIRE_SERVICES ?=
 UPGRADE ?=
+PORT ?= 8000
 
 BIN := .venv/bin
 RUN_READY := .venv/.ready-run
@@ -28,7 +34,7 @@ ifneq ($(shell test -x $(BIN)/python && cat .venv/.checkout 2>/dev/null),$(CURDI
 STALE := stale
 endif
 
-.PHONY: help demo test lint format lock clean set-up $(STALE)
+.PHONY: docs docs-serve docs-reference help demo test bench lint format lock clean set-up $(STALE)
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +49,9 @@ test: $(WHEEL_READY) $(SERVERS_READY)
 	  $(if $(REQUIRE_SERVICES),--require-services) $(ARGS); \
 	status=$$?; echo $$status > $(STATUS); exit $$status
 
+bench: $(DEV_READY)
+	@$(BIN)/python -m bench $(ARGS)
+
 lint: $(DEV_READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -53,6 +62,18 @@ lint: $(DEV_READY)
 format: $(DEV_READY)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# A copy is built: the builder keeps files of its own beside its settings.
+docs: $(DEV_READY)
+	@rm -rf .cache/docs && mkdir -p .cache/docs && cp -R docs zensical.toml .cache/docs
+	@cd .cache/docs && "$(CURDIR)/$(BIN)/zensical" build --strict
+	@echo "see .cache/docs/site/index.html; with search: make docs-serve"
+
+docs-serve: docs
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory .cache/docs/site $(PORT)
+
+docs-reference: $(DEV_READY)
+	@$(BIN)/python scripts/reference.py
 
 set-up: $(DEV_READY) $(SERVERS_READY)
 
@@ -73,3 +94,7 @@ $(WHEEL_READY): $(SOURCES) $(DEV_READY)
 
 $(SERVERS_READY): scripts/setup.sh scripts/apt-install.sh tests/servers/unleash_install.py | $(DEV_READY)
 	@scripts/setup.sh servers
+
+.PHONY: screenshots
+screenshots: $(DEV_READY)
+	$(BIN)/python scripts/screenshots.py $(ARGS)

@@ -131,6 +131,7 @@ missing_debian_packages() {
   local old_path=$PATH
   PATH=$PATH:/usr/local/bin:/usr/bin:/usr/sbin
   command -v prometheus >/dev/null || echo prometheus
+  command -v victoria-metrics >/dev/null || echo victoria-metrics
   { compgen -G '/usr/lib/postgresql/*/bin/initdb' || command -v initdb; } >/dev/null || echo postgresql
   command -v node >/dev/null || echo nodejs
   command -v npm >/dev/null || echo npm

@@ -1,0 +1,16 @@
+"""The files that ship as examples, on one page: config.example.toml and the plans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reference_pages.markdown import fenced, page
+
+
+def examples_page(root: Path, config: str) -> str:
+    """`config` is the text of config.example.toml as it is to be."""
+    intro = "Files to start from. They stand in the repository; `rolloutctl check` reads every plan here without an error."
+    parts = [f"## config.example.toml\n\n{fenced(config, 'toml')}"]
+    plans = sorted((root / "plans").glob("*.toml"))
+    parts += [f"## plans/{plan.name}\n\n{fenced(plan.read_text(encoding='utf-8'), 'toml')}" for plan in plans]
+    return page("Examples", intro, parts)
