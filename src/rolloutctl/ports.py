@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -149,6 +150,10 @@ class Journal(Protocol):
 
     def streams(self) -> Sequence[str]:
         """Every rollout's stream, oldest first."""
+        ...
+
+    def patience(self, seconds: float) -> AbstractContextManager[None]:
+        """Inside it, another writer is waited for no longer than this: a rollback does not stand in a queue."""
         ...
 
     def head(self) -> tuple[int, str]:

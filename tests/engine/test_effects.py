@@ -392,7 +392,7 @@ async def test_commit_folds_what_others_wrote_before_it(driven: Driven) -> None:
         driven.world,
         driven.record,
         driven.lease,
-        ev.HoldSet(by=ev.HoldKind.AUTOMATIC, code="x", reason="y", at=driven.world.time.now()),
+        ev.HoldSet(by=ev.HoldKind.AUTOMATIC, code="x", reason="y", at=driven.world.time.of(driven.record.plan).now()),
     )
     assert driven.record.state.seq == event.seq
     assert driven.record.state.held

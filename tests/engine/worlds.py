@@ -14,7 +14,7 @@ from rolloutctl.engine.clock import SystemClock
 from rolloutctl.engine.engine import Drives, Engine, EngineOptions
 from rolloutctl.engine.journal_thread import JournalThread
 from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
-from rolloutctl.engine.world import SourceTime, World
+from rolloutctl.engine.world import SourceTimes, World
 from rolloutctl.errors import ProviderUnreachable, SourceUnreachable
 from rolloutctl.journal.sqlite import open_sqlite
 from rolloutctl.model.cohort import OFF, Cohort, CohortState, Target
@@ -229,7 +229,7 @@ class TestWorld:
             sources={"metrics": self.source},
             providers={"flags": self.provider},
             clock=clock,
-            time=SourceTime(clock),
+            time=SourceTimes(clock),
             author=Author(actor, "here"),
             fallback=fallback,
             scrub=lambda text: text,

@@ -276,3 +276,10 @@ def test_a_stream_needs_a_name(journal, ana, stream):
     with pytest.raises(InvalidInput, match="cannot name a stream"):
         journal.append(stream, NoteAdded(text="x"), ana)
     assert journal.head() == (0, GENESIS)
+
+
+def test_patience_holds_only_inside(journal, ana):
+    with journal.patience(0):
+        journal.append(STREAM, NoteAdded(text="nobody is in the way"), ana)
+    journal.append(STREAM, NoteAdded(text="and the usual again"), ana)
+    assert journal.head()[0] == 2

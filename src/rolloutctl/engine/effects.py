@@ -14,6 +14,7 @@ from datetime import timedelta
 from rolloutctl.engine.commit import commit
 from rolloutctl.engine.record import RolloutRecord
 from rolloutctl.engine.snapshot import FlagReading
+from rolloutctl.engine.waiting import left_at_once
 from rolloutctl.engine.world import World
 from rolloutctl.errors import InvalidInput, RolloutctlError, Unreachable
 from rolloutctl.model import events as ev
@@ -198,7 +199,7 @@ async def _send(
     began = world.clock.monotonic()
     rollout.busy = f"{target} → {what}"
     try:
-        outcome = await call()
+        outcome = await left_at_once(call())
     except asyncio.CancelledError:
         await commit(world, rollout, lease, _unknown(world, rollout, provider, seq, "it was interrupted while it was under way"))
         raise

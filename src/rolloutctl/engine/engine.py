@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from rolloutctl.engine.asking import Asker
 from rolloutctl.engine.commands import Command, Reply
+from rolloutctl.engine.commit import AT_ONCE_S
 from rolloutctl.engine.driver import Driver
 from rolloutctl.engine.parts import Parts
 from rolloutctl.engine.polling import Poller
@@ -255,7 +256,12 @@ class Engine:
 
     async def _claim(self, record: RolloutRecord, *, force: bool) -> Lease | None:
         ttl, holder, author = self._lease_s(), self.options.holder, self.world.author
-        lease = await self.world.journal.call(lambda journal: journal.take_lease(record.stream, holder, ttl, author, force=force))
+
+        def claim(journal: Journal) -> Lease | None:
+            with journal.patience(AT_ONCE_S) if force else contextlib.nullcontext():
+                return journal.take_lease(record.stream, holder, ttl, author, force=force)
+
+        lease = await self.world.journal.call(claim)
         if lease is not None:
             record.held, record.lease_seen = lease, lease
         return lease

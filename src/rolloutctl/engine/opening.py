@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,9 @@ def open_journal(settings: Settings, *, read_only: bool = False) -> Journal:
     """Raises JournalUnreachable or JournalCorrupt."""
     journal = open_configured(settings, read_only=read_only)
     if not read_only:
-        recover(journal, fallback_path(), author(settings.config))
+        # Where that is not possible now, the file stays and the next opening takes it in; nobody waits for it.
+        with suppress(JournalUnreachable), journal.patience(0):
+            recover(journal, fallback_path(), author(settings.config))
     return journal
 
 

@@ -106,6 +106,15 @@ class SqliteJournal:
             raise trouble.corrupt(self._path, f"its newest event, {seq!r}, has no number or no hash")
         return seq, digest
 
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        (usual,) = self._db.execute("PRAGMA busy_timeout").fetchone()
+        self._db.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        try:
+            yield
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout = {usual}")
+
     def data_version(self) -> int:
         """Changes whenever another connection has committed, renewals of leases included; cheaper than `head`."""
         with trouble.plainly(self._path):

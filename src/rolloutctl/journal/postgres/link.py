@@ -39,6 +39,7 @@ class Link:
         self._options: dict[str, str | int | None] = {**_DEFAULTS, **given} | ({"password": password} if password else {})
         self.where = f"the journal at {place(given)}"
         self._busy_ms = max(1, int(busy_s * 1000))
+        self._wait_ms = self._busy_ms
         self._read_only = read_only
         self._db: Connection | None = None
 
@@ -74,6 +75,7 @@ class Link:
             db = self._alive()
             db.execute("BEGIN")
             try:
+                db.execute("SELECT set_config('lock_timeout', %s, true)", (f"{self._wait_ms}ms",))
                 db.execute("SELECT pg_advisory_xact_lock(%s)", (schema.LOCK,))
                 yield db
             except BaseException:
@@ -84,6 +86,15 @@ class Link:
             except psycopg.OperationalError as error:
                 self.drop()
                 raise LostError(str(error)) from error
+
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """How long `writing` waits for another writer, for a while."""
+        self._wait_ms = max(1, int(seconds * 1000))
+        try:
+            yield
+        finally:
+            self._wait_ms = self._busy_ms
 
     def drop(self) -> None:
         if self._db is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TypeVar, cast
 
@@ -119,6 +120,9 @@ class PostgresJournal:
     def streams(self) -> Sequence[str]:
         with self._link.reading() as db:
             return [stream for (stream,) in db.execute(_STREAMS)]
+
+    def patience(self, seconds: float) -> AbstractContextManager[None]:
+        return self._link.patience(seconds)
 
     def head(self) -> tuple[int, str]:
         with self._link.reading() as db:
