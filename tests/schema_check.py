@@ -26,6 +26,8 @@ SIMPLE: dict[str, Callable[[Any, Any], bool]] = {
     "maxLength": lambda want, value: not isinstance(value, str) or len(value) <= want,
     "minItems": lambda want, value: not isinstance(value, list) or len(value) >= want,
     "maxItems": lambda want, value: not isinstance(value, list) or len(value) <= want,
+    "minProperties": lambda want, value: not isinstance(value, dict) or len(value) >= want,
+    "maxProperties": lambda want, value: not isinstance(value, dict) or len(value) <= want,
     "required": lambda want, value: not isinstance(value, dict) or set(want) <= set(value),
 }
 
