@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from rolloutctl.constraints import Format, Matching, Misfit, Misfits
 from rolloutctl.keymap import faults
 from rolloutctl.model.fields import Duration
+from rolloutctl.units import show_duration
 
 
 class Model(BaseModel):
@@ -254,12 +255,22 @@ def _bindable(keys: dict[str, str]) -> dict[str, str]:
     return keys
 
 
+SHORTEST_POLL = timedelta(milliseconds=200)
+"""Polling faster than this would only load the servers."""
+
+
+def _not_faster(interval: timedelta) -> timedelta:
+    if interval < SHORTEST_POLL:
+        raise ValueError(f"servers are not polled more often than every {show_duration(SHORTEST_POLL)}; write a longer interval")
+    return interval
+
+
 class Ui(Model):
     """The screen."""
 
     theme: Theme = Theme.DARK
     """Colours."""
-    interval: Duration = Field(default="15s", validate_default=True)
+    interval: Annotated[Duration, AfterValidator(_not_faster)] = Field(default="15s", validate_default=True)
     """How often sources and providers are polled."""
     keys: Annotated[dict[str, str], AfterValidator(_bindable)] = Field(default_factory=dict)
     """Other keys, by the binding's id, such as `"rollout.advance" = "f5"`; `?` on the screen lists ids and keys."""
@@ -291,7 +302,3 @@ class Config(Model):
             return OperatorRole.APPROVER
         listed = self.operators.get(person)
         return listed.role if listed else OperatorRole.VIEWER
-
-
-SHORTEST_POLL = timedelta(milliseconds=200)
-"""Polling faster than this is refused: it would only load the source."""

@@ -206,6 +206,21 @@ async def test_tls_is_verified_and_an_own_authority_is_trusted(certificate):
     assert "TLS file" in missing.why
 
 
+async def test_a_server_that_wants_to_know_its_clients(certificate):
+    _, cert = certificate
+    key = cert.with_name("key.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cert)
+    with serving(json_answer(matrix()), tls=context) as strict:
+        nobody = await failure(strict.url, tls={"ca": str(cert)})
+        known = await failure(strict.url, tls={"ca": str(cert), "cert": str(cert), "key": str(key)})
+    assert nobody.kind is DOWN
+    assert nobody.why.startswith(("127.0.0.1", "no trusted TLS connection"))
+    assert known == Samples(())
+
+
 async def test_a_hung_tls_handshake_ends_in_time():
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as silent:
         begun = time.monotonic()

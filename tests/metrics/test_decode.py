@@ -48,9 +48,33 @@ def test_too_many_series_are_refused():
         matrix([one] * 4, 3)
 
 
-def test_native_histograms_are_named():
-    with pytest.raises(NotTheApi, match="native histograms"):
-        matrix([{"metric": {}, "histograms": [[1, {}]]}], 3)
+def test_native_histograms_are_read_with_their_buckets_in_order():
+    found = {"count": "7", "sum": "3.5", "buckets": [[0, "1", "2", "4"], [3, "-0.001", "0.001", "1"], [0, "2", "4", "2"]]}
+    (series,) = matrix([{"metric": {"a": "b"}, "histograms": [[15.5, found]]}], 3)
+    (one,) = series.histograms
+    assert (one.time, one.count, one.sum) == (15.5, 7.0, 3.5)
+    assert one.buckets == ((-0.001, 0.001, 1.0), (1.0, 2.0, 4.0), (2.0, 4.0, 2.0))
+    assert series.times == ()
+
+
+@pytest.mark.parametrize(
+    "broken", [{}, {"count": "1"}, {"count": "x", "sum": "1"}, {"count": "1", "sum": "1", "buckets": [[1]]}, 7]
+)
+def test_histograms_that_are_none_are_refused(broken):
+    with pytest.raises(NotTheApi):
+        matrix([{"metric": {}, "histograms": [[1, broken]]}], 3)
+
+
+def test_samples_out_of_order_are_refused():
+    with pytest.raises(NotTheApi, match="order of time"):
+        matrix([{"metric": {}, "values": [[2, "1"], [1, "1"]]}], 3)
+
+
+def test_one_number_is_a_scalar_or_a_vector_of_one():
+    assert scalar([1, "2.5"]) == scalar([{"metric": {}, "value": [1, "2.5"]}]) == 2.5
+    for document in ([], [{}], [{"value": [1]}], {"0": 1}, [1, 2, 3]):
+        with pytest.raises(NotTheApi):
+            scalar(document)
 
 
 @settings(deadline=None)

@@ -29,7 +29,7 @@ async def test_raw_samples_are_asked_as_a_range_selector_at_the_end():
     with serving(json_answer(matrix((UP, [(NOW - 20.5, "1"), (NOW - 5.5, "+Inf"), (NOW - 1, "NaN")])))) as lying:
         (answer,) = await fetched(lying, raw())
     assert lying.requests[0].path == "/api/v1/query"
-    assert lying.requests[0].query == {"query": "up[300001ms]", "time": "1700000000.000"}
+    assert lying.requests[0].query == {"query": "up[300001ms]", "time": "1700000000.000", "nocache": "1"}
     (series,) = answer.series
     assert series.labels == (("__name__", "up"), ("instance", "a"))
     assert series.times == (NOW - 20.5, NOW - 5.5, NOW - 1)
@@ -44,7 +44,9 @@ async def test_samples_outside_of_what_was_asked_are_left_out():
 
 
 async def test_grid_times_go_out_exactly_and_timestamps_ask_for_the_function():
-    queries = (grid(start=NOW + 0.123, end=NOW + 15.123), Query(QueryKind.TIMESTAMP, "up", NOW, NOW + 15, 15.0))
+    # Too long a grid to share a request.
+    end = NOW + 0.123 + 15 * 30
+    queries = (grid(start=NOW + 0.123, end=end), Query(QueryKind.TIMESTAMP, "up", NOW, NOW + 15 * 30, 15.0))
     with serving(json_answer(matrix())) as lying:
         answers = await fetched(lying, *queries)
     assert answers == [Samples(()), Samples(())]
@@ -52,7 +54,13 @@ async def test_grid_times_go_out_exactly_and_timestamps_ask_for_the_function():
     assert by_query.keys() == {"sum(up)", "timestamp(up)"}
     sent = by_query["sum(up)"]
     assert sent.path == "/api/v1/query_range"
-    assert sent.query == {"query": "sum(up)", "start": "1700000000.123", "end": "1700000015.123", "step": "15.000"}
+    assert sent.query == {
+        "query": "sum(up)",
+        "start": "1700000000.123",
+        "end": "1700000450.123",
+        "step": "15.000",
+        "nocache": "1",
+    }
 
 
 async def test_a_start_between_two_milliseconds_loses_no_grid_time():
@@ -132,11 +140,13 @@ async def test_a_failure_or_a_partial_answer_never_becomes_part_of_a_window():
     with serving(answer) as lying:
         asked = source(lying.url)
         await asked.fetch([raw()])
+        partial = (await asked.fetch([later]))[later]
         failed = (await asked.fetch([later]))[later]
         found = (await asked.fetch([later]))[later]
         await asked.close()
+    assert partial == Samples((Series(tuple(sorted(UP.items())), (NOW - 100, NOW + 50), (1.0, 9.0)),), ("partial",))
     assert failed.kind is FailureKind.DOWN
-    assert [r.query["query"] for r in lying.requests] == ["up[300001ms]", "up[75001ms]", "up[360001ms]", "up[75001ms]"]
+    assert [r.query["query"] for r in lying.requests] == ["up[300001ms]", "up[75001ms]", "up[75001ms]", "up[75001ms]"]
     assert found == Samples((Series(tuple(sorted(UP.items())), (NOW - 100, NOW + 40), (1.0, 2.0)),))
 
 
@@ -146,7 +156,7 @@ async def test_now_is_the_sources_own_time():
         assert await asked.now() == datetime.fromtimestamp(NOW + 0.25, UTC)
         health = await asked.probe()
         await asked.close()
-    assert lying.requests[0].query == {"query": "time()"}
+    assert lying.requests[0].query == {"query": "time()", "nocache": "1"}
     assert health.ok
     assert "2023-11-14T22:13:20" in health.text
 
@@ -156,6 +166,7 @@ async def test_now_is_the_sources_own_time():
     [
         ({"type": "bearer", "token": {"env": "T"}}, "Bearer s3cr3t/+="),
         ({"type": "token", "token": {"env": "T"}}, "s3cr3t/+="),
+        ({"type": "header", "name": "X-Api-Key", "token": {"env": "T"}}, None),
         ({"type": "basic", "username": "ana", "password": {"env": "T"}}, "Basic YW5hOnMzY3IzdC8rPQ=="),
         (None, None),
     ],
@@ -169,6 +180,7 @@ async def test_credentials_tenant_and_path_prefix(auth, header):
     assert request.path == "/prom/api/v1/query"
     assert request.headers["X-Scope-OrgID"] == "checkout"
     assert request.headers.get("Authorization") == header
+    assert request.headers.get("X-Api-Key") == ("s3cr3t/+=" if auth and auth["type"] == "header" else None)
 
 
 async def test_a_secret_that_was_changed_is_read_again_after_a_401():

@@ -13,10 +13,14 @@ LABELS = (("instance", "a"),)
 
 def asked(cache, query, truth):
     """What a fetch through the cache gives, and how many samples it had to fetch."""
-    since = cache.missing_from(query)
+    window = cache.window(query)
+    since = window.missing_from()
     fresh = tuple(cut(series, since, query.end) for series in truth)
     fresh = tuple(series for series in fresh if series.times)
-    return cache.merged(query, since, fresh), sum(len(series.times) for series in fresh)
+    if since <= query.end:
+        window.add(since, query.end, fresh, query.end)
+        cache.keep(query, window)
+    return window.series(query.end), sum(len(series.times) for series in fresh)
 
 
 def cut(series, start, end):
@@ -67,7 +71,7 @@ def test_another_start_text_or_step_is_another_window():
     cache = WindowCache()
     known = Query(QueryKind.GRID, "up", 0.0, 600.0, 15.0)
     asked(cache, known, ())
-    assert cache.missing_from(known) > 500
+    assert cache.window(known).missing_from() > 500
     for other in (
         Query(QueryKind.GRID, "up", -15.0, 600.0, 15.0),
         Query(QueryKind.GRID, "up", 15.0, 600.0, 15.0),
@@ -75,7 +79,7 @@ def test_another_start_text_or_step_is_another_window():
         Query(QueryKind.GRID, "up", 0.0, 600.0, 30.0),
         Query(QueryKind.TIMESTAMP, "up", 0.0, 600.0, 15.0),
     ):
-        assert cache.missing_from(other) == other.start
+        assert cache.window(other).missing_from() == other.start
 
 
 def test_what_was_used_longest_ago_is_forgotten_when_there_is_too_much():

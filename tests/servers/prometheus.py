@@ -16,7 +16,7 @@ READY_S = 30.0
 class PrometheusServer:
     """A running Prometheus at `url`; `restart` keeps port and data."""
 
-    def __init__(self, binary: Path, config: Path, work: Path, port: int) -> None:
+    def __init__(self, binary: Path, config: Path, work: Path, port: int, flags: Sequence[str] = ()) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.config = config
         command: list[str | Path] = [
@@ -27,6 +27,7 @@ class PrometheusServer:
             f"--web.listen-address=127.0.0.1:{port}",
             "--web.enable-lifecycle",
             "--log.level=warn",
+            *flags,
         ]
         self.process = ServerProcess("prometheus", command, folder=work)
 
@@ -75,10 +76,12 @@ def running_prometheus(
     job: str = "service",
     honor_labels: bool = True,
     config_extra: Mapping[str, object] | None = None,
+    flags: Sequence[str] = (),
 ) -> Iterator[PrometheusServer]:
     """Prometheus scraping `targets` ("host:port", path /metrics) every `scrape_interval`, with its files in `work`.
 
-    `config_extra` holds further top-level keys of prometheus.yml, such as "rule_files"; it may replace ours.
+    `config_extra` holds further top-level keys of prometheus.yml, such as "rule_files"; it may replace ours. `flags` are
+    further words of its command line.
     Raises ServerStartError where there is no Prometheus or it does not start.
     """
     binary = find_prometheus()
@@ -88,7 +91,7 @@ def running_prometheus(
     config = work / "prometheus.yml"
     # JSON is YAML.
     config.write_text(json.dumps(_config(targets, scrape_interval, job, honor_labels) | dict(config_extra or {})))
-    server = started_on_free_port(lambda port: PrometheusServer(binary, config, work, port))
+    server = started_on_free_port(lambda port: PrometheusServer(binary, config, work, port, flags))
     try:
         yield server
     finally:

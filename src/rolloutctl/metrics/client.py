@@ -16,13 +16,17 @@ from requests.auth import HTTPBasicAuth
 from rolloutctl import config
 from rolloutctl.errors import RolloutctlError
 from rolloutctl.metrics.decode import NotTheApi, TooManySeries, matrix, scalar
-from rolloutctl.metrics.failure import clean, down, invalid, of_response, scrubbed
+from rolloutctl.metrics.failure import TooLarge, clean, down, of_response, scrubbed
 from rolloutctl.metrics.question import Instant, Range
-from rolloutctl.metrics.wire import Wire, in_words
-from rolloutctl.model.samples import Samples, SourceFailure
+from rolloutctl.metrics.uncollected import uncollected
+from rolloutctl.metrics.wire import MAX_BODY, BodyTooLarge, Wire, in_words
+from rolloutctl.model.samples import FailureKind, Samples, SourceFailure
 
 Secrets = Callable[[config.Secret], str]
 T = TypeVar("T")
+_AS_ASKED = {"nocache": "1"}
+"""For VictoriaMetrics, which otherwise moves the times of a query to round ones and "now" half a minute back; others ignore
+it. https://docs.victoriametrics.com/victoriametrics/#prometheus-querying-api-enhancements"""
 
 
 class Client:
@@ -50,8 +54,9 @@ class Client:
     def close(self) -> None:
         self._connect.close()
 
-    def samples(self, question: Instant | Range) -> Samples | SourceFailure:
-        found = self._asked(question, "matrix", lambda result: matrix(result, self._settings.max_series))
+    def samples(self, question: Instant | Range, most: int) -> Samples | SourceFailure:
+        """An answer with more than `most` series is TooLarge."""
+        found = self._asked(question, ("matrix",), lambda result: matrix(result, most))
         if isinstance(found, SourceFailure):
             return found
         kept = self._wire.kept
@@ -59,16 +64,16 @@ class Client:
 
     def number(self, text: str) -> float | SourceFailure:
         """The value of an expression that is a scalar."""
-        return self._asked(Instant(text), "scalar", scalar)
+        return self._asked(Instant(text), ("scalar", "vector"), scalar)
 
-    def _asked(self, question: Instant | Range, result_type: str, decode: Callable[[Any], T]) -> T | SourceFailure:
+    def _asked(self, question: Instant | Range, types: tuple[str, ...], decode: Callable[[Any], T]) -> T | SourceFailure:
         try:
-            found = self._answer(question, result_type, decode)
+            found = self._answer(question, types, decode)
         except RolloutctlError as error:
             found = down(f"a secret of the source cannot be read: {error}")
         return scrubbed(found, self._known) if isinstance(found, SourceFailure) else found
 
-    def _answer(self, question: Instant | Range, result_type: str, decode: Callable[[Any], T]) -> T | SourceFailure:
+    def _answer(self, question: Instant | Range, types: tuple[str, ...], decode: Callable[[Any], T]) -> T | SourceFailure:
         if self._credentials is None:
             self._authorise()
         self._wire.watch.begin()
@@ -79,20 +84,24 @@ class Client:
         if failure is not None:
             return failure
         answered = self._wire.kept.result_type if self._wire.kept else ""
-        if answered != result_type:
-            return down(f"the source answered {clean(answered) or 'nothing'} where a {result_type} was asked for.")
+        if answered not in types:
+            return down(f"the source answered {clean(answered) or 'nothing'} where a {types[0]} was asked for.")
         try:
-            return decode(result)
+            with uncollected():
+                return decode(result)
         except NotTheApi as error:
             return down(f"the source {error}.")
         except TooManySeries as error:
-            return invalid(f"the query is too wide: {error}.")
+            return TooLarge(FailureKind.INVALID, f"the query is too wide: {error}.")
 
     def _send(self, question: Instant | Range) -> tuple[SourceFailure | None, Any]:
         connect_s, timeout_s = self._timeouts
         result: Any = None
         try:
             result = self._ask(question)
+        except BodyTooLarge:
+            why = f"the source's answer is larger than {MAX_BODY // 2**20} MiB; it was not read."
+            return TooLarge(FailureKind.DOWN, why), None
         except Exception as error:  # noqa: BLE001  whatever it is, a source that fails is an answer
             if self._wire.kept is None and not self._wire.watch.aborted:
                 return down(in_words(error, self._url, timeout_s=timeout_s, connect_timeout_s=connect_s)), None
@@ -108,10 +117,10 @@ class Client:
         # The library rounds times to seconds; what stands in `params` goes out as it is.
         match question:
             case Instant(text, at):
-                params = {} if at is None else {"time": f"{at:.3f}"}
-                return self._connect.custom_query(text, params=params)
+                params = _AS_ASKED if at is None else {"time": f"{at:.3f}", **_AS_ASKED}
+                return self._connect.custom_query(text, params=dict(params))
             case Range(text, start, end, step):
-                exact = {"start": f"{start:.3f}", "end": f"{end:.3f}"}
+                exact = {"start": f"{start:.3f}", "end": f"{end:.3f}", **_AS_ASKED}
                 times = datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC)
                 return self._connect.custom_query_range(text, *times, f"{step:.3f}", params=exact)
             case _:
@@ -127,6 +136,9 @@ class Client:
             case config.TokenAuth(token=token):
                 self._credentials = self._secret(token)
                 self._wire.headers["Authorization"] = self._credentials
+            case config.HeaderAuth(name=name, token=token):
+                self._credentials = self._secret(token)
+                self._wire.headers[name] = self._credentials
             case config.BasicAuth(username=username, password=password):
                 self._credentials = self._secret(password)
                 self._known.add(f"{username}:{self._credentials}")

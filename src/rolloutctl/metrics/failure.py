@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
@@ -40,6 +40,10 @@ class Kept:
     def result_type(self) -> str:
         data = self.field("data")
         return str(data.get("resultType", "")) if isinstance(data, dict) else ""
+
+
+class TooLarge(SourceFailure):
+    """There is more to the answer than we read: asking for less at once may help."""
 
 
 def down(why: str) -> SourceFailure:
@@ -105,4 +109,4 @@ def scrubbed(failure: SourceFailure, secrets: Iterable[str]) -> SourceFailure:
         encoded = base64.b64encode(secret.encode()).decode()
         for form in (secret, quote(secret, safe=""), quote_plus(secret), encoded, encoded.rstrip("=")):
             why = why.replace(form, "«secret»")
-    return SourceFailure(failure.kind, why)
+    return replace(failure, why=why)

@@ -1,36 +1,36 @@
 """`PrometheusSource`: queries of the judge over the Prometheus HTTP API, through prometheus-api-client.
 
-That library is synchronous, so a bounded pool of threads waits for it, one client each; equal queries are sent once; of a
+That library is synchronous, so a bounded pool of threads waits for it, one client each. Similar queries share requests; of a
 window that was fetched before only the newest part is fetched again. Whatever goes wrong is an answer (`SourceFailure`).
 """
 
 from __future__ import annotations
 
-import asyncio
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from rolloutctl import config
 from rolloutctl.errors import SourceUnreachable
-from rolloutctl.metrics.failure import clean, down
+from rolloutctl.metrics.approximate import approximated, counted
+from rolloutctl.metrics.failure import TooLarge, clean, down
+from rolloutctl.metrics.fetching import Fetching
+from rolloutctl.metrics.limits import Limits
+from rolloutctl.metrics.planning import Planner
 from rolloutctl.metrics.pool import Pool
 from rolloutctl.metrics.question import Instant, Range
 from rolloutctl.metrics.window import INGEST_DELAY_S, WindowCache
 from rolloutctl.model.outcome import Health
-from rolloutctl.model.samples import Answer, Labels, Query, QueryKind, Samples, Series, SourceFailure
+from rolloutctl.model.samples import Answer, Query, Samples, SourceFailure
 
 if TYPE_CHECKING:
     from rolloutctl.metrics.client import Client
 
 POOL_SIZE = 4
-MAX_POINTS = 10_000
-"""Per range query; Prometheus refuses more than 11,000 per series."""
-_ROUNDING_S = 0.001
-"""Grid times come back in milliseconds."""
+_PATIENCE = 6
+"""Timeouts: how long one fetch goes on reading history, before the rest of it is left to the next."""
 
 
 class PrometheusSource:
@@ -47,6 +47,9 @@ class PrometheusSource:
         self._settings = settings
         self._secrets = secrets
         self._monotonic = monotonic
+        self._patience_s = _PATIENCE * settings.timeout.total_seconds()
+        self._limits = Limits()
+        self._planner = Planner(self._limits)
         self._window = WindowCache(ingest_delay=ingest_delay)
         self._pool: Pool[Client] = Pool(
             self._client, size=POOL_SIZE, timeout_s=settings.timeout.total_seconds(), monotonic=monotonic
@@ -84,65 +87,38 @@ class PrometheusSource:
             return down("the source answered a time that is none.")
 
     async def fetch(self, queries: Sequence[Query]) -> Mapping[Query, Answer]:
-        distinct = list(dict.fromkeys(queries))
-        answers = await asyncio.gather(*(self._answer(query) for query in distinct))
-        return dict(zip(distinct, answers, strict=True))
+        self._limits.tick()
+        distinct = tuple(dict.fromkeys(queries))
+        exact = [query for query in distinct if not (self._limits.is_wide(query.text) and approximated(query))]
+        answers = dict(await self._fetched(exact))
+        for query, answer in answers.items():
+            if isinstance(answer, TooLarge):
+                self._limits.wide(query.text)
+        left = [query for query in distinct if query not in answers or isinstance(answers[query], TooLarge)]
+        instead = {query: made for query in left if (made := approximated(query)) is not None}
+        if instead:
+            found = await self._fetched(tuple(dict.fromkeys(instead.values())))
+            answers |= {query: counted(found[made]) for query, made in instead.items()}
+        return answers
+
+    async def _fetched(self, queries: Sequence[Query]) -> Mapping[Query, Answer]:
+        fetching = Fetching(
+            self._ask,
+            self._window,
+            self._limits,
+            self._planner,
+            max_series=self._settings.max_series,
+            monotonic=self._monotonic,
+            give_up_at=self._monotonic() + self._patience_s,
+        )
+        return await fetching.answers(queries)
+
+    async def _ask(self, question: Instant | Range, most: int) -> Samples | SourceFailure:
+        return await self._pool.run(partial(_samples, question=question, most=most))
 
     async def close(self) -> None:
         self._pool.close()
 
-    async def _answer(self, query: Query) -> Answer:
-        since = self._window.missing_from(query)
-        found = await self._fetched(query, since)
-        if isinstance(found, SourceFailure):
-            return found
-        if found.warnings or (since > query.start and not self._window.knows(query)):
-            # Partial, or forgotten meanwhile: nothing to piece together with.
-            return found if since <= query.start else await self._fetched(query, query.start)
-        return Samples(self._window.merged(query, since, found.series))
 
-    async def _fetched(self, query: Query, since: float) -> Answer:
-        """Everything of the query from `since` on."""
-        series: list[Series] = []
-        warnings: dict[str, None] = {}
-        for question in _questions(query, since):
-            found = await self._pool.run(partial(_samples, question=question))
-            if isinstance(found, SourceFailure):
-                return found
-            series += found.series
-            warnings.update(dict.fromkeys(found.warnings))
-        return Samples(_pieced(series, query, since), tuple(warnings))
-
-
-def _samples(client: Client, question: Instant | Range) -> Samples | SourceFailure:
-    return client.samples(question)
-
-
-def _questions(query: Query, since: float) -> Iterator[Instant | Range]:
-    """What to send for a query from `since` on; nothing where that is after its end."""
-    if since > query.end:
-        return
-    if query.kind is QueryKind.RAW:
-        # One millisecond more than needed: a range is open at its beginning from Prometheus 3 on.
-        milliseconds = math.ceil((query.end - since) * 1000) + 1
-        yield Instant(f"{query.text}[{milliseconds}ms]", query.end)
-        return
-    text = f"timestamp({query.text})" if query.kind is QueryKind.TIMESTAMP else query.text
-    points = math.floor((query.end - since) / query.step + 1e-6) + 1
-    for first in range(0, points, MAX_POINTS):
-        last = min(points, first + MAX_POINTS) - 1
-        yield Range(text, since + first * query.step, since + last * query.step, query.step)
-
-
-def _pieced(series: Sequence[Series], query: Query, since: float) -> tuple[Series, ...]:
-    """Pieces of the same series as one, in order of time, and nothing outside of what was asked for."""
-    pieces: dict[Labels, list[Series]] = {}
-    for one in series:
-        pieces.setdefault(one.labels, []).append(one)
-    begin, end = (since, query.end) if query.kind is QueryKind.RAW else (since - _ROUNDING_S, query.end + _ROUNDING_S)
-    found = []
-    for labels, parts in pieces.items():
-        kept = [(t, v) for part in parts for t, v in zip(part.times, part.values, strict=True) if begin <= t <= end]
-        if kept:
-            found.append(Series(labels, tuple(t for t, _ in kept), tuple(v for _, v in kept)))
-    return tuple(found)
+def _samples(client: Client, question: Instant | Range, most: int) -> Samples | SourceFailure:
+    return client.samples(question, most)

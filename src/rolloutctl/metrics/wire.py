@@ -26,6 +26,7 @@ from urllib3.exceptions import NameResolutionError, NewConnectionError
 from urllib3.util.retry import Retry
 
 from rolloutctl.metrics.failure import Kept, clean
+from rolloutctl.metrics.uncollected import uncollected
 from rolloutctl.units import show_clock
 
 MAX_BODY = 64 * 1024 * 1024
@@ -163,7 +164,8 @@ class Wire(requests.Session):
 
 def _document(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        with uncollected():
+            return json.loads(body)
     except (ValueError, RecursionError):
         return None
 
@@ -172,8 +174,6 @@ def in_words(error: Exception, url: str, *, timeout_s: float, connect_timeout_s:
     """What went wrong before there was a complete answer; never the error's own text, which may hold headers or URLs."""
     host = clean(urlsplit(url).netloc)
     match error:
-        case BodyTooLarge():
-            return f"the source's answer is larger than {MAX_BODY // 2**20} MiB; it was not read."
         case requests.exceptions.ConnectTimeout():
             return f"no connection to {host} within {show_clock(connect_timeout_s)}."
         case requests.exceptions.Timeout():
