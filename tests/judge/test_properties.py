@@ -1,6 +1,5 @@
 """What must hold whatever the samples are."""
 
-import dataclasses
 import random
 
 from hypothesis import given, settings
@@ -8,7 +7,7 @@ from hypothesis import strategies as st
 
 from judge.worlds import START, World, plan_of, ratio, value
 from rolloutctl.judge.judge import judge_phase
-from rolloutctl.model.samples import Samples
+from rolloutctl.model.samples import Samples, Series
 from rolloutctl.model.verdict import State
 
 PLAN = plan_of(
@@ -69,7 +68,7 @@ def test_the_order_of_series_and_samples_is_irrelevant(seed, at, rng):
         for one in answer.series:
             pairs = list(zip(one.times, one.values, strict=True))
             rng.shuffle(pairs)
-            series.append(dataclasses.replace(one, times=tuple(t for t, _ in pairs), values=tuple(v for _, v in pairs)))
+            series.append(Series(one.labels, tuple(t for t, _ in pairs), tuple(v for _, v in pairs)))
         rng.shuffle(series)
         shuffled[query] = Samples(tuple(series))
     first = judge_phase(PLAN, 0, START, START + at, answers)
@@ -104,7 +103,7 @@ def test_the_unit_of_a_value_is_irrelevant(seed, scale):
     world = random_world(seed)
     scaled = World(
         [
-            dataclasses.replace(s, values=tuple(v * scale for v in s.values)) if s.label("__name__") == "cost" else s
+            Series(s.labels, s.times, tuple(v * scale for v in s.values)) if s.label("__name__") == "cost" else s
             for s in world.series
         ]
     )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plan.texts import SHIPPED, WELL, edited, plan
+from plan.texts import SHIPPED, edited, plan
 from rolloutctl.model.outcome import Capabilities, Concurrency
 from rolloutctl.model.samples import Arm, Labels
 from rolloutctl.plan.facts import ConfigFacts, Facts, FlagFact, LiveFacts, QueryFact, asked
@@ -53,7 +53,6 @@ def test_a_good_plan_is_clean_whatever_is_known() -> None:
 
 
 EXPR = "avg(rate(score{$arm}[5m]))"
-PHASES = WELL[WELL.index("[[phases]]") :]
 STATIC: list[tuple[str, list[tuple[str, str]]]] = [
     ("RC101", [("canary   = 'version=\"2\"'", "canary = 'version=2'")]),
     ("RC101", [("canary   = 'version=\"2\"'", 'canary = \'a="1"} or x{b="2"\'')]),

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from rolloutctl.cli.files import read_bytes
-from rolloutctl.cli.options import Globals
 from rolloutctl.cli.out import put, put_json
+from rolloutctl.cli.toplevel import Globals
 from rolloutctl.cli.worlds import in_world
 from rolloutctl.engine.backtesting import Backtest, Found, run_backtest
 from rolloutctl.engine.settings import Surroundings, read_settings
 from rolloutctl.errors import ExitCode
-from rolloutctl.model.verdict import PhaseState
+from rolloutctl.model.verdict import PhaseState, shown_as
 from rolloutctl.plan.read import read_plan_file
 from rolloutctl.units import show_clock
 
@@ -87,7 +87,7 @@ def _show(found: Backtest) -> None:
     put(f"  one host       {_first(hold)}{f', host {hold.host}' if hold is not None else ''}")
     for each in found.holds:
         until = "the end" if each.until_s is None else show_clock(each.until_s)
-        name = f"{each.criterion} · {each.segment}" if each.segment else each.criterion
+        name = shown_as(each.criterion, each.segment)
         put(f"  hold           {name} {each.state.words}, from {show_clock(each.after_s)} to {until}")
     for verdict in found.verdicts:
         put(f"  {verdict.state.words:<13}  {verdict.shown}: {verdict.why}")
@@ -96,5 +96,4 @@ def _show(found: Backtest) -> None:
 def _first(found: Found | None) -> str:
     if found is None:
         return "none"
-    name = f"{found.criterion} · {found.segment}" if found.segment else found.criterion
-    return f"after {show_clock(found.after_s)}, {name}"
+    return f"after {show_clock(found.after_s)}, {shown_as(found.criterion, found.segment)}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from rolloutctl.plan.model import Criterion
+from rolloutctl.plan.model import RatioCriterion, ValueCriterion
 from rolloutctl.units import Margin
 
 _ROUNDING = 1e-9
@@ -58,7 +58,7 @@ class Limits:
         return upper if self.lower_is_better or (value is not None and is_over(value, upper)) else lower
 
 
-def limits_of(criterion: Criterion) -> Limits:
+def limits_of(criterion: RatioCriterion | ValueCriterion) -> Limits:
     return Limits(
         upper=None if criterion.max is None else float(criterion.max),
         lower=None if criterion.min is None else float(criterion.min),

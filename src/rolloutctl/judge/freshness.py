@@ -11,13 +11,18 @@ from rolloutctl.model.verdict import State
 
 def unseen(what: str, seen: Sightings | None, at: float, max_age: float) -> Missing | None:
     """What is missing now; `what` names arm and segment, `at` is the time to which ages count."""
-    if seen is None or seen.newest == NEVER:
+    return overdue(what, seen.newest if seen is not None else None, at, max_age)
+
+
+def overdue(what: str, newest: float | None, at: float, max_age: float) -> Missing | None:
+    """The same from the newest sample's time alone; None or NEVER: there is none."""
+    if newest is None or newest == NEVER:
         return Missing(
             State.NO_DATA,
             f"{what} has no sample: its query returns nothing.",
             f"A first sample of {what}; check its label matchers, and whether it runs and is scraped.",
         )
-    age = at - seen.newest
+    age = at - newest
     if age > max_age:
         return Missing(
             State.STALE,

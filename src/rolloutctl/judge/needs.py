@@ -2,7 +2,8 @@
 
 `needs` is what the engine sends; `phase_needs` is the same, sorted by criterion, for the judge. Both depend on nothing but
 their arguments, so the judge asks for the same values that the engine fetched. Grid times are anchored at the phase's start;
-raw samples are asked from one common time before it, so that equal selectors of several criteria are one query.
+raw samples are asked from one common time before it, so that equal selectors of several criteria are one query. Criteria
+judged by evidence also want the time before the phase (`metrics.history`), which tells how noisy the baseline is.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from dataclasses import dataclass
 from rolloutctl.errors import InvalidInput
 from rolloutctl.judge.promql import counter_selector, selectors, with_arm
 from rolloutctl.model.samples import Arm, Query, QueryKind
-from rolloutctl.plan.model import Criterion, Plan, RatioCriterion, ValueCriterion
+from rolloutctl.plan.model import AnyCriterion, LatencyCriterion, Plan, RatioCriterion, ValueCriterion
 
+HISTORY_STEP_S = 60.0
+LE = "le"
+"""Label of a classic histogram's bucket: its upper edge."""
 _DEFAULT_LOOKBACK_S = 300.0
 
 
@@ -40,6 +44,8 @@ class Gauge:
 
     value: Query
     dated_by: tuple[Query, ...]
+    history: Query | None = None
+    """The same expression before the phase's start, every minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +56,23 @@ class ValueNeed:
 
 
 @dataclass(frozen=True, slots=True)
+class LatencyNeed:
+    """RAW queries of the buckets."""
+
+    criterion: LatencyCriterion
+    canary: Query
+    baseline: Query | None
+
+
+@dataclass(frozen=True, slots=True)
 class Unaskable:
     """A criterion whose queries cannot be sent."""
 
-    criterion: Criterion
+    criterion: AnyCriterion
     why: str
 
 
-Need = RatioNeed | ValueNeed | Unaskable
+Need = RatioNeed | ValueNeed | LatencyNeed | Unaskable
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +101,10 @@ def queries_of(need: Need) -> tuple[Query, ...]:
             return tuple(query for arm in arms if arm for query in (arm.bad, arm.total))
         case ValueNeed():
             gauges = (need.canary, need.baseline)
-            return tuple(query for gauge in gauges if gauge for query in (gauge.value, *gauge.dated_by))
+            asked = (query for gauge in gauges if gauge for query in (gauge.value, *gauge.dated_by, gauge.history))
+            return tuple(query for query in asked if query is not None)
+        case LatencyNeed():
+            return tuple(query for query in (need.canary, need.baseline) if query is not None)
         case Unaskable():
             return ()
 
@@ -107,9 +125,9 @@ def phase_needs(plan: Plan, phase_index: int, phase_start: float, now: float) ->
         return PhaseNeeds(criteria, None, str(error))
 
 
-def compares(criterion: Criterion) -> bool:
-    """Whether a bound of the criterion depends on the baseline."""
-    return criterion.tolerate is not None
+def compares(criterion: AnyCriterion) -> bool:
+    """Whether the criterion is judged against the other arm, or against the time before."""
+    return criterion.compares
 
 
 def exposure_window_s(plan: Plan, phase_index: int) -> float:
@@ -125,9 +143,13 @@ class _Asking:
         self.now = now
         self.step = plan.metrics.step.total_seconds()
         criteria = plan.criteria_of(phase_index)
-        self.lookback = max((c.window.total_seconds() for c in criteria), default=_DEFAULT_LOOKBACK_S)
+        self.history = plan.metrics.history.total_seconds() if any(c.by_evidence for c in criteria) else 0.0
+        named = (plan.metrics.host, plan.metrics.segment.label if plan.metrics.segment else None)
+        self.by = tuple(label for label in named if label) if any(c.by_evidence for c in criteria) else None
+        windows = max((c.window.total_seconds() for c in criteria), default=_DEFAULT_LOOKBACK_S)
+        self.lookback = max(windows, self.history)
 
-    def criterion(self, criterion: Criterion) -> Need:
+    def criterion(self, criterion: AnyCriterion) -> Need:
         drawn = bool(self.plan.metrics.baseline.strip()) and self.phase.cohort.percent < 100
         with_baseline = compares(criterion) or drawn
         try:
@@ -138,6 +160,9 @@ class _Asking:
                 case ValueCriterion():
                     gauge = self._gauge(criterion, Arm.BASELINE) if with_baseline else None
                     return ValueNeed(criterion, self._gauge(criterion, Arm.CANARY), gauge)
+                case LatencyCriterion():
+                    other = self._raw(criterion.histogram, Arm.BASELINE, LE) if with_baseline else None
+                    return LatencyNeed(criterion, self._raw(criterion.histogram, Arm.CANARY, LE), other)
         except InvalidInput as error:
             return Unaskable(criterion, str(error))
 
@@ -151,8 +176,9 @@ class _Asking:
         matchers = self.plan.metrics.canary if arm is Arm.CANARY else self.plan.metrics.baseline
         return with_arm(text, matchers)
 
-    def _raw(self, text: str, arm: Arm) -> Query:
-        return Query(QueryKind.RAW, counter_selector(self._filled(text, arm)), self.start - self.lookback, self.now)
+    def _raw(self, text: str, arm: Arm, *labels: str) -> Query:
+        by = None if self.by is None else (*self.by, *labels)
+        return Query(QueryKind.RAW, counter_selector(self._filled(text, arm)), self.start - self.lookback, self.now, by=by)
 
     def _counters(self, criterion: RatioCriterion, arm: Arm) -> Counters:
         return Counters(self._raw(criterion.bad, arm), self._raw(criterion.total, arm))
@@ -168,7 +194,17 @@ class _Asking:
                 f"{expression!r} holds no selector, so nothing tells how old its value is.",
                 remedy="Name one with `fresh`.",
             )
-        return Gauge(self._grid(QueryKind.GRID, expression), tuple(self._grid(QueryKind.TIMESTAMP, s) for s in dated_by))
+        dates = tuple(self._grid(QueryKind.TIMESTAMP, s) for s in dated_by)
+        before = self._before(expression) if criterion.by_evidence else None
+        return Gauge(self._grid(QueryKind.GRID, expression), dates, before)
+
+    def _before(self, expression: str) -> Query | None:
+        """Every minute, the last one before the start."""
+        minutes = math.floor(self.history / HISTORY_STEP_S)
+        if minutes < 1:
+            return None
+        first, last = self.start - minutes * HISTORY_STEP_S, self.start - HISTORY_STEP_S
+        return Query(QueryKind.GRID, expression, first, last, HISTORY_STEP_S)
 
     def _grid(self, kind: QueryKind, text: str) -> Query:
         points = math.floor((self.now - self.start) / self.step + 1e-6)

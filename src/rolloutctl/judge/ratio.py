@@ -85,7 +85,7 @@ class _Ratio:
         bad, total = series
         frame = self.frame
         by = (self.grid, frame.origin, frame.host, frame.segment)
-        real = bool(bad) or elsewhere or _would_be_in(counters.bad.text, counters.total.text, total)
+        real = bool(bad) or elsewhere or would_be_in(counters.bad.text, counters.total.text, total)
         return _Arm(count(bad, *by), count(total, *by), real)
 
     def tracks(self) -> tuple[Track, ...]:
@@ -201,7 +201,7 @@ class _Ratio:
             if missing is not None:
                 return missing
             if not both.zero_is_real:
-                return _no_bad_counter(what)
+                return no_bad_counter(what)
         return None
 
     def _was_missing(
@@ -311,7 +311,7 @@ def _only(arm: _Arm, names: Collection[str]) -> tuple[Counted | None, Counted | 
     )
 
 
-def _would_be_in(bad: str, total: str, series: Sequence[Series]) -> bool:
+def would_be_in(bad: str, total: str, series: Sequence[Series]) -> bool:
     """Whether `bad` picks some of `total`'s series, so that picking none really is no bad event.
 
     True when both select the same metric, and its series carry every label that `bad` asks for: then a misspelt name cannot
@@ -324,7 +324,7 @@ def _would_be_in(bad: str, total: str, series: Sequence[Series]) -> bool:
     return any(all(series_.label(label) for label in labels) for series_ in series)
 
 
-def _no_bad_counter(what: str) -> Missing:
+def no_bad_counter(what: str) -> Missing:
     return Missing(
         State.NO_DATA,
         f"{what} has no series of the bad events' counter, in either arm: none happened, or it is called otherwise.",

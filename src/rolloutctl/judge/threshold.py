@@ -15,7 +15,7 @@ from rolloutctl.judge.frame import Frame
 from rolloutctl.judge.grid import Grid
 from rolloutctl.judge.words import Show, show_of, span
 from rolloutctl.model.verdict import Cell, Evidence, State, Verdict
-from rolloutctl.plan.model import Criterion
+from rolloutctl.plan.model import RatioCriterion, ValueCriterion
 
 CELLS_KEPT = 2000
 
@@ -99,12 +99,12 @@ def course(standing: Sequence[Standing], to_breach: int, to_pass: int, first_pas
     return Course(breach, beyond, inside, passing_since, failing_since)
 
 
-def conclude(criterion: Criterion, frame: Frame, limits: Limits, track: Track) -> Verdict:
+def conclude(criterion: RatioCriterion | ValueCriterion, frame: Frame, limits: Limits, track: Track) -> Verdict:
     return _Conclusion(criterion, frame, limits, track).verdict()
 
 
 class _Conclusion:
-    def __init__(self, criterion: Criterion, frame: Frame, limits: Limits, track: Track) -> None:
+    def __init__(self, criterion: RatioCriterion | ValueCriterion, frame: Frame, limits: Limits, track: Track) -> None:
         self.criterion = criterion
         self.frame = frame
         self.limits = limits

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rolloutctl.plan.model import Criterion, RatioCriterion
+from rolloutctl.plan.model import AnyCriterion, RatioCriterion
 from rolloutctl.units import show_clock
 
 Show = Callable[[float], str]
 
 
-def show_of(criterion: Criterion) -> Show:
+def show_of(criterion: AnyCriterion) -> Show:
     """How values of this criterion are written: ratios in percent, others with the declared unit."""
     if isinstance(criterion, RatioCriterion):
         return percent

@@ -10,6 +10,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
+def shown_as(criterion: str, segment: str) -> str:
+    """What a verdict is about, for people: `errors`, or `errors · voice` for one segment."""
+    return f"{criterion} · {segment}" if segment else criterion
+
+
+def key_of(criterion: str, segment: str) -> str:
+    """The same for programs: `errors/voice`."""
+    return f"{criterion}/{segment}" if segment else criterion
+
+
 class State(StrEnum):
     PASS = "PASS"
     """Inside the bound for as long as the plan asks."""
@@ -159,11 +169,11 @@ class Verdict:
 
     @property
     def key(self) -> str:
-        return f"{self.criterion}/{self.segment}" if self.segment else self.criterion
+        return key_of(self.criterion, self.segment)
 
     @property
     def shown(self) -> str:
-        return f"{self.criterion} · {self.segment}" if self.segment else self.criterion
+        return shown_as(self.criterion, self.segment)
 
 
 class PhaseState(StrEnum):

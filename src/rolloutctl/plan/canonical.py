@@ -7,11 +7,7 @@ Two plan files that mean the same have the same canonical form: order of keys, c
 from __future__ import annotations
 
 import hashlib
-import json
 
-from pydantic import ValidationError
-
-from rolloutctl.errors import InvalidInput, PlanInvalid
 from rolloutctl.model.events import canonical
 from rolloutctl.plan.model import Plan
 
@@ -24,15 +20,3 @@ def canonical_plan(plan: Plan) -> str:
 def plan_digest(plan: Plan) -> str:
     """SHA-256 of the canonical form, 64 hex digits."""
     return hashlib.sha256(canonical_plan(plan).encode()).hexdigest()
-
-
-def read_canonical(text: str) -> Plan:
-    """The plan of a canonical form, as sealed. Raises PlanInvalid when it is none that this version can read."""
-    try:
-        return Plan.model_validate(json.loads(text))
-    except (ValidationError, ValueError, RecursionError):
-        problem = InvalidInput(
-            "The sealed plan cannot be read by this version.",
-            remedy="Use the version that started the rollout, or `rolloutctl off` to turn its flag off.",
-        )
-        raise PlanInvalid((problem,)) from None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from rolloutctl.constraints import Key
 from rolloutctl.model.outcome import Capabilities
 from rolloutctl.model.samples import Arm, Labels
-from rolloutctl.plan.model import Plan, RatioCriterion, ValueCriterion
+from rolloutctl.plan.model import LatencyCriterion, Plan, RatioCriterion, ValueCriterion
 from rolloutctl.plan.promql import with_arm
 
 
@@ -91,6 +91,8 @@ def asked(plan: Plan) -> tuple[AskedQuery, ...]:
         match criterion:
             case RatioCriterion():
                 texts += [(("criteria", index, "bad"), criterion.bad), (("criteria", index, "total"), criterion.total)]
+            case LatencyCriterion():
+                texts.append((("criteria", index, "histogram"), criterion.histogram))
             case ValueCriterion():
                 texts.append((("criteria", index, "expr"), criterion.expr))
     arms = ((Arm.CANARY, plan.metrics.canary), (Arm.BASELINE, plan.metrics.baseline))

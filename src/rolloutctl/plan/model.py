@@ -7,15 +7,18 @@ and this version cannot act on are absent, so that a plan that needs them is ref
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
 
 from rolloutctl.constraints import Format, Matching, Misfit, Misfits, shallow
 from rolloutctl.model.cohort import Cohort
+from rolloutctl.model.fields import Duration, MarginOf, Number, Percent, Share
 from rolloutctl.plan.freeze import FreezeWindow, parse_window
-from rolloutctl.units import Duration, MarginOf, Number, Percent, Share
+from rolloutctl.units import Margin, parse_number
 
 Name = Annotated[
     str,
@@ -35,6 +38,9 @@ Entry = Annotated[str, Field(min_length=1, max_length=200)]
 Switch = Annotated[bool, Strict()]
 """true or false, and nothing that could be taken for one."""
 Count = Annotated[int, Strict()]
+Chance = Annotated[Number, Field(gt=0, lt=1)]
+"""Between 0 and 1, as a number."""
+Quantile = Annotated[Number, Field(gt=0, lt=1)]
 
 
 class Model(BaseModel):
@@ -93,6 +99,8 @@ class Metrics(Model):
     """Label that tells one replica from another."""
     step: Duration = Field(default="15s", validate_default=True)
     """Sampling grid, anchored at the phase's start."""
+    history: Duration = Field(default="1h", validate_default=True)
+    """How much of the time before the phase's start tells how noisy the baseline is; `"0s"`: none."""
     warmup: Duration = Field(default="0s", validate_default=True)
     """Of a phase, ignored by the criteria: cold caches."""
     max_sample_age: Duration = Field(default="60s", validate_default=True)
@@ -102,6 +110,10 @@ class Metrics(Model):
 class Judge(Model):
     """What holds for all criteria."""
 
+    alpha: Chance = Field(default=Decimal("0.02"), json_schema_extra={"default": 0.02})
+    """Chance that a harmless rollout is ever called a breach: over all phases, criteria and looks."""
+    beta: Chance = Field(default=Decimal("0.05"), json_schema_extra={"default": 0.05})
+    """Chance, per criterion and phase, that a regression of `reject` size passes."""
     min_time: Duration = Field(default="5m", validate_default=True)
     """Nothing passes before this much of a phase is over."""
     grace: Annotated[Count, Field(ge=1, le=1000)] = 5
@@ -154,20 +166,20 @@ class _Criterion(Model):
     """Short name, unique in the plan."""
     title: Text = ""
     """What people read; default: the id."""
-    test: Literal["threshold"]
-    """How it is judged. `threshold`: deterministic, against the bound in every cell."""
-    max: Number | None = None
-    """Must stay at or under this (in the expression's unit; a ratio as a share of one)."""
-    min: Number | None = None
-    """Must stay at or over this."""
+    test: Literal["threshold"] | None = None
+    """How it is judged. Left out: by evidence, valid however often one looks. `threshold`: by the bound in every cell."""
     tolerate: MarginOf | None = None
-    """Bound relative to baseline: at most this much worse. `"10%"`, or a bare number for an absolute difference."""
+    """No alarm while the canary is at most this much worse. `"10%"` of the baseline, or a bare number: an absolute difference."""
+    reject: MarginOf | None = None
+    """No pass before a canary this much worse is excluded. Default: ratio 50%, latency and value 25%."""
+    versus: Literal["baseline", "before"] | None = None
+    """Compare with the other arm, or with the same service before the phase's start (time of day is then not cancelled)."""
     window: Duration = Field(default="5m", validate_default=True)
     """The value of a cell is taken over this window."""
     breach_after: Duration = Field(default="1m", validate_default=True)
     """Beyond the bound in every cell for this long is a BREACH."""
     hold: Duration = Field(default="0s", validate_default=True)
-    """Must be inside the bound this long before it may PASS."""
+    """Must be inside the bound this long without a break before it may PASS."""
     role: Role = Role.GUARDRAIL
     """guardrail (breach rolls back), signal (breach holds) or info."""
     unit: str = ""
@@ -183,9 +195,69 @@ class _Criterion(Model):
     def name(self) -> str:
         return self.title or self.id
 
+    @property
+    def by_evidence(self) -> bool:
+        """Judged by a statistical test."""
+        return self.test is None
+
+    @property
+    def compares(self) -> bool:
+        """Whether it is judged against another set of numbers, beside any bound of its own."""
+        return self.tolerate is not None or (self.by_evidence and (self.reject is not None or self.versus is not None))
+
+    @property
+    def needs_baseline(self) -> bool:
+        """Whether it cannot be judged without the other arm."""
+        return self.compares and self.versus != "before"
+
+    @property
+    def margins(self) -> tuple[Margin, Margin]:
+        """`tolerate` and `reject`, declared or by default."""
+        usual, rejected = self.usual_margins
+        return self.tolerate or Margin(usual, relative=True), self.reject or Margin(rejected, relative=True)
+
+    @property
+    def usual_margins(self) -> tuple[Fraction, Fraction]:
+        return Fraction(5, 100), Fraction(25, 100)
+
+    @model_validator(mode="after")
+    def _fits_its_test(self) -> Self:
+        if self.test is not None and self.reject is not None:
+            msg = f'criterion "{self.id}" has a bound as its test, which knows no `reject`; leave out `test`, or `reject`'
+            raise ValueError(msg)
+        if self.test is not None and self.versus == "before":
+            msg = f'criterion "{self.id}" compares with the time before the start, which needs evidence; leave out `test`'
+            raise ValueError(msg)
+        if self.by_evidence and self.compares:
+            tolerate, reject = self.margins
+            if tolerate.relative != reject.relative:
+                msg = f'criterion "{self.id}": write `tolerate` and `reject` both in percent, or both as bare numbers'
+                raise ValueError(msg)
+            if tolerate.amount >= reject.amount:
+                msg = f'criterion "{self.id}" tolerates {tolerate} and rejects {reject}; `reject` must be more than `tolerate`'
+                raise ValueError(msg)
+        return self
+
+
+def _must_be_relative(criterion: _Criterion) -> None:
+    if criterion.by_evidence and criterion.compares and not criterion.margins[0].relative:
+        msg = f'criterion "{criterion.id}" compares shares of events: write `tolerate` and `reject` in percent, as "10%"'
+        raise ValueError(msg)
+
+
+class _Bounded(_Criterion):
+    max: Number | None = None
+    """Must stay at or under this (in the expression's unit; a ratio as a share of one)."""
+    min: Number | None = None
+    """Must stay at or over this."""
+
+    @property
+    def bounded(self) -> bool:
+        return self.max is not None or self.min is not None
+
     @model_validator(mode="after")
     def _has_bound(self) -> Self:
-        if self.max is None and self.min is None and self.tolerate is None:
+        if not self.bounded and not self.compares:
             msg = f'criterion "{self.id}" has no bound, so nothing can fail it; give max, min or tolerate'
             raise ValueError(msg)
         if self.max is not None and self.min is not None and self.max < self.min:
@@ -194,7 +266,7 @@ class _Criterion(Model):
         return self
 
 
-class RatioCriterion(_Criterion):
+class RatioCriterion(_Bounded):
     """Bad events out of all events, from two counters."""
 
     type: Literal["ratio"]
@@ -203,12 +275,78 @@ class RatioCriterion(_Criterion):
     """Counter of bad events; a selector with `$arm`."""
     total: PromQL
     """Counter of all events; a selector with `$arm`."""
+    slack: Share | None = None
+    """A ratio known to be under this passes, whatever the baseline's is: for rare errors. `"0.05%"`."""
     min_total: Annotated[Count, Field(ge=1)] | None = None
-    """Events a window needs before its ratio counts; default: so many that one bad event alone is inside the bound."""
+    """Events a window needs to count, with `test = "threshold"`; default: so many that one bad event alone stays inside."""
     better: ClassVar[str] = "lower"
 
+    @property
+    def compares(self) -> bool:
+        """By evidence it compares unless it has nothing but bounds."""
+        return super().compares or (self.by_evidence and not self.bounded)
 
-class ValueCriterion(_Criterion):
+    @property
+    def usual_margins(self) -> tuple[Fraction, Fraction]:
+        return Fraction(10, 100), Fraction(50, 100)
+
+    @model_validator(mode="after")
+    def _is_a_share(self) -> Self:
+        _must_be_relative(self)
+        return self
+
+
+class LatencyCriterion(_Criterion):
+    """How many requests are slower than the edges of a histogram's buckets."""
+
+    type: Literal["latency"]
+    """Which kind of criterion."""
+    histogram: PromQL
+    """Selector of the histogram with `$arm`: its `_bucket` series, or a native histogram."""
+    quantiles: Annotated[tuple[Quantile, ...], Field(min_length=1, max_length=10)] = Field(
+        default=(Decimal("0.95"),), json_schema_extra={"default": [0.95]}
+    )
+    """Which part of the distribution a pass vouches for."""
+    max: Annotated[dict[str, Duration], Field(max_length=10)] = Field(default_factory=dict)
+    """By quantile: `{ "0.95" = "800ms" }`, less than 5 % of requests may take longer than that."""
+    better: ClassVar[str] = "lower"
+
+    @property
+    def bounded(self) -> bool:
+        return bool(self.max)
+
+    @property
+    def compares(self) -> bool:
+        """It compares unless it has nothing but bounds."""
+        return super().compares or (self.by_evidence and not self.bounded)
+
+    @property
+    def usual_margins(self) -> tuple[Fraction, Fraction]:
+        return Fraction(3, 100), Fraction(25, 100)
+
+    @property
+    def limits(self) -> tuple[tuple[Decimal, Duration], ...]:
+        """`max` by quantile, as numbers."""
+        return tuple((parse_number(quantile), limit) for quantile, limit in sorted(self.max.items()))
+
+    @model_validator(mode="after")
+    def _is_by_evidence(self) -> Self:
+        _must_be_relative(self)
+        if self.test is not None:
+            msg = f'criterion "{self.id}": a latency criterion is judged by evidence; leave out `test`'
+            raise ValueError(msg)
+        for quantile in self.max:
+            try:
+                inside = 0 < parse_number(quantile) < 1
+            except ValueError:
+                inside = False
+            if not inside:
+                msg = f'criterion "{self.id}": "{quantile}" is not a quantile between 0 and 1, such as "0.95"'
+                raise ValueError(msg)
+        return self
+
+
+class ValueCriterion(_Bounded):
     """Any expression that gives one number."""
 
     type: Literal["value"]
@@ -217,8 +355,6 @@ class ValueCriterion(_Criterion):
     """PromQL; `$arm` stands for the arm's matchers."""
     fresh: PromQL | None = None
     """Selector whose newest sample dates the value; default: every selector in the expression."""
-    versus: Literal["baseline"] | None = None
-    """Compare with the other arm."""
     better: Literal["lower", "higher"] = "lower"
     """Which direction is good, for `tolerate`."""
     by_segment: Switch = False
@@ -228,8 +364,13 @@ class ValueCriterion(_Criterion):
     hard_min: Number | None = None
     """Two samples under it are a breach at once."""
 
+    @property
+    def bounded(self) -> bool:
+        return super().bounded or (self.by_evidence and (self.hard_max is not None or self.hard_min is not None))
 
-Criterion = Annotated[RatioCriterion | ValueCriterion, Field(discriminator="type")]
+
+Criterion = Annotated[RatioCriterion | LatencyCriterion | ValueCriterion, Field(discriminator="type")]
+AnyCriterion = RatioCriterion | LatencyCriterion | ValueCriterion
 
 
 class Gate(Model):
@@ -418,11 +559,11 @@ class Plan(Model):
         spec = self.phases[index].cohort
         return Cohort(audiences=tuple(audiences), percent=spec.percent)
 
-    def criteria_of(self, index: int) -> tuple[RatioCriterion | ValueCriterion, ...]:
+    def criteria_of(self, index: int) -> tuple[AnyCriterion, ...]:
         """The phase's exit criteria; without a list all, less those relative to a baseline that is gone at 100 %."""
         phase = self.phases[index]
         if phase.criteria is not None:
             return tuple(c for c in self.criteria if c.id in phase.criteria)
         if phase.cohort.percent == 100:
-            return tuple(c for c in self.criteria if c.tolerate is None)
+            return tuple(c for c in self.criteria if not c.needs_baseline)
         return self.criteria

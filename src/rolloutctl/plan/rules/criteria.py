@@ -9,7 +9,7 @@ from typing import assert_never
 
 from rolloutctl.constraints import Key
 from rolloutctl.plan.findings import RULES, Finding
-from rolloutctl.plan.model import OnMissing, Phase, Plan, RatioCriterion, ValueCriterion
+from rolloutctl.plan.model import AnyCriterion, LatencyCriterion, OnMissing, Phase, Plan, RatioCriterion, ValueCriterion
 from rolloutctl.plan.promql import Reading, mentions_arm, read, with_arm
 from rolloutctl.units import show_duration
 
@@ -20,7 +20,7 @@ class _Case:
 
     plan: Plan
     key: Key
-    criterion: RatioCriterion | ValueCriterion
+    criterion: AnyCriterion
     phases: tuple[Phase, ...]
 
     @property
@@ -51,6 +51,8 @@ def _queries(case: _Case) -> Iterator[Finding]:
         case RatioCriterion() as ratio:
             for name, text in (("bad", ratio.bad), ("total", ratio.total)):
                 yield from _counter(case, name, text)
+        case LatencyCriterion() as latency:
+            yield from _counter(case, "histogram", latency.histogram)
         case ValueCriterion() as value:
             yield from _expression(case, value)
             if value.fresh is not None:
@@ -61,7 +63,7 @@ def _queries(case: _Case) -> Iterator[Finding]:
                     f"{case.name} is to be judged by segment, but the plan does not say which label tells segments apart.",
                     'Add segment = { label = "…" } under [metrics], or drop by_segment.',
                 )
-            if value.versus is not None and value.tolerate is None:
+            if value.versus is not None and not value.compares:
                 yield RULES["RC215"].at(
                     (*case.key, "versus"),
                     f"{case.name} names the baseline but tolerates no difference from it, so nothing is compared.",
@@ -129,7 +131,7 @@ def _unreadable(case: _Case, key: Key, why: str) -> Finding:
 def _arm(case: _Case, key: Key, text: str) -> Iterator[Finding]:
     if mentions_arm(text):
         return
-    if case.criterion.tolerate is not None:
+    if case.criterion.needs_baseline:
         yield RULES["RC202"].at(
             key,
             f"{case.name} compares the arms, but its query is the same for both.",
@@ -149,7 +151,7 @@ def _shortest(phases: tuple[Phase, ...]) -> Phase | None:
 
 def _times(case: _Case) -> Iterator[Finding]:
     criterion, short = case.criterion, _shortest(case.phases)
-    if criterion.window < case.plan.metrics.step:
+    if not criterion.by_evidence and criterion.window < case.plan.metrics.step:
         yield RULES["RC211"].at(
             (*case.key, "window"),
             f"The window of {case.name} ({show_duration(criterion.window)}) is shorter than the sampling step "
@@ -158,10 +160,10 @@ def _times(case: _Case) -> Iterator[Finding]:
         )
     if short is None:
         return
-    limits = (
-        ("RC207", "window", criterion.window, "takes its value over"),
-        ("RC210", "breach_after", criterion.breach_after, "is a breach only after"),
-    )
+    window = ("RC207", "window", criterion.window, "takes its value over")
+    lasting = ("RC210", "breach_after", criterion.breach_after, "is a breach only after")
+    # By evidence the window is only what is drawn, and a breach needs no run of cells.
+    limits = () if criterion.by_evidence else (window, lasting)
     for code, name, span, verb in limits:
         if span > short.bake:
             yield RULES[code].at((*case.key, name), _longer(case, verb, span, short), f"Shorten {name} or bake longer.")
@@ -200,12 +202,14 @@ def _bounds(case: _Case) -> Iterator[Finding]:
     if isinstance(criterion, RatioCriterion):
         above = criterion.max is not None and criterion.max < 1
         below = criterion.min is not None and criterion.min > 0
-        if not above and not below and criterion.tolerate is None:
+        if not above and not below and not criterion.compares:
             yield RULES["RC212"].at(
                 (*case.key, "max" if criterion.max is not None else "min"),
                 f"{case.name} is a share of one, from 0 to 1: this bound holds whatever happens.",
                 "Write 5 % as 0.05.",
             )
+        return
+    if isinstance(criterion, LatencyCriterion):
         return
     for hard, bound, name in ((criterion.hard_max, criterion.max, "hard_max"), (criterion.min, criterion.hard_min, "hard_min")):
         if hard is not None and bound is not None and hard < bound:

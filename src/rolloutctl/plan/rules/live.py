@@ -8,7 +8,7 @@ from rolloutctl.constraints import Key
 from rolloutctl.model.samples import Arm, Labels
 from rolloutctl.plan.facts import AskedQuery, FlagFact, LiveFacts, QueryFact
 from rolloutctl.plan.findings import RULES, Finding
-from rolloutctl.plan.model import Plan, RatioCriterion, ValueCriterion
+from rolloutctl.plan.model import LatencyCriterion, Plan, RatioCriterion, ValueCriterion
 from rolloutctl.plan.promql import read, with_arm
 from rolloutctl.units import show_age, show_duration
 
@@ -108,7 +108,7 @@ def _overlap(queries: Mapping[AskedQuery, QueryFact]) -> Iterator[Finding]:
     """Raw counters only: an aggregated expression of both arms has the same labels by nature."""
     by_arm: dict[Key, dict[Arm, frozenset[Labels]]] = {}
     for asked, fact in queries.items():
-        if asked.key[-1] in ("requests", "bad", "total"):
+        if asked.key[-1] in ("requests", "bad", "total", "histogram"):
             by_arm.setdefault(asked.key, {})[asked.arm] = frozenset(fact.series)
     for key, arms in by_arm.items():
         both = arms.get(Arm.CANARY, frozenset()) & arms.get(Arm.BASELINE, frozenset())
@@ -144,6 +144,8 @@ def _by_segment(plan: Plan, key: Key) -> bool:
     match plan.criteria[key[1]]:
         case RatioCriterion():
             return key[2] == "total"
+        case LatencyCriterion():
+            return False
         case ValueCriterion() as value:
             return value.by_segment
 
@@ -151,7 +153,10 @@ def _by_segment(plan: Plan, key: Key) -> bool:
 def _scrapes(plan: Plan, interval_s: float) -> Iterator[Finding]:
     shortest = _SCRAPES * interval_s
     for index, criterion in enumerate(plan.criteria):
-        if isinstance(criterion, RatioCriterion):
+        if isinstance(criterion, RatioCriterion | LatencyCriterion):
+            # By evidence counters are counted scrape by scrape, and the window is only what is drawn.
+            if criterion.by_evidence:
+                continue
             window, key = criterion.window, "window"
         else:
             try:

@@ -46,11 +46,11 @@ def _judged(plan: Plan, index: int) -> Iterator[Finding]:
         )
     for place, name in enumerate(phase.criteria or ()):
         criterion = next(c for c in plan.criteria if c.id == name)
-        if phase.cohort.percent == 100 and criterion.tolerate is not None:
+        if phase.cohort.percent == 100 and criterion.needs_baseline:
             yield RULES["RC308"].at(
                 (*key, "criteria", place),
                 f'"{name}" compares with a baseline, which nobody is in any more in phase "{phase.name}" at 100 %.',
-                "Judge this phase by criteria with max or min.",
+                'Judge this phase by criteria with max or min, or compare with versus = "before".',
             )
 
 
