@@ -2,11 +2,11 @@
 
     RolloutctlError
     ├── InvalidInput            2  a file, an argument or a query is wrong; says where and what to do
-    │   ├── PlanInvalid
-    │   └── ConfigInvalid
+    │   └── FileInvalid             a whole file, with every finding
+    │       ├── PlanInvalid
+    │       └── ConfigInvalid
     ├── Failed                  1  it definitely did not work
     │   └── JournalCorrupt
-    ├── OutcomeUnknown          4  it may have happened; a person must look
     ├── NotYet                  5  pending, held, timed out; may be tried again
     ├── Refused                 6  role, lease, approval, freeze, read-only
     │   └── LeaseLost
@@ -76,20 +76,20 @@ class InvalidInput(RolloutctlError):
     exit_code = ExitCode.INVALID
 
 
-class PlanInvalid(InvalidInput):
-    """A plan file cannot be read; holds every finding, not only the first."""
+class FileInvalid(InvalidInput):
+    """A file cannot be read; holds every finding, not only the first."""
 
     def __init__(self, problems: tuple[InvalidInput, ...]) -> None:
         self.problems = problems
         super().__init__("\n".join(str(problem) for problem in problems))
 
 
-class ConfigInvalid(InvalidInput):
-    """A config file cannot be read; holds every finding, not only the first."""
+class PlanInvalid(FileInvalid):
+    pass
 
-    def __init__(self, problems: tuple[InvalidInput, ...]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(str(problem) for problem in problems))
+
+class ConfigInvalid(FileInvalid):
+    pass
 
 
 class Failed(RolloutctlError):
@@ -98,10 +98,6 @@ class Failed(RolloutctlError):
 
 class JournalCorrupt(Failed):
     """The chain or the database does not hold what it claims."""
-
-
-class OutcomeUnknown(RolloutctlError):
-    exit_code = ExitCode.UNKNOWN
 
 
 class NotYet(RolloutctlError):

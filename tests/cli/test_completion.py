@@ -60,7 +60,7 @@ def test_commands_come_from_the_table_with_what_they_do():
     assert words("--r") == ["--read-only"]
     assert words("--read-only", "st") == ["start", "status"]
     assert words("--config", "some.toml", "adv") == ["advance"]
-    assert words("journal", "") == ["show", "follow", "verify"]
+    assert words("journal", "") == ["show", "follow", "verify", "export", "copy"]
     assert words("config", "v") == ["validate"]
     assert words("nonsense") == []
     assert offered(["nonsense", ""]).kind is Kind.NONE

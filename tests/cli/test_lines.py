@@ -16,18 +16,19 @@ from types import SimpleNamespace
 import pytest
 import typer
 
+from rolloutctl import telling
 from rolloutctl.__main__ import screen
 from rolloutctl.cli import app as cli_app
-from rolloutctl.cli import ending, explaining, naming, out, sentences
+from rolloutctl.cli import ending, explaining, naming, out
 from rolloutctl.cli.app import run
 from rolloutctl.cli.signals import Ended
 from rolloutctl.cli.table import COMMANDS
 from rolloutctl.cli.toplevel import answer_early, globals_first, help_text
-from rolloutctl.engine.card_of import card_of
+from rolloutctl.engine.card_of import card_of, where
 from rolloutctl.errors import ExitCode, InvalidInput, NotYet
 from rolloutctl.model.cohort import Cohort, CohortState, Target
 from rolloutctl.model.state import RolloutState, Status
-from rolloutctl.plan.model import RollbackTo
+from rolloutctl.plan.model import LatencyCriterion, RatioCriterion, RollbackTo, ValueCriterion
 from rolloutctl.plan.read import read_plan
 
 ROOT = Path(__file__).parents[2]
@@ -240,9 +241,9 @@ def test_of_several_errors_each_is_seen_to_belong_to_them(capsys):
 
 
 def test_sentences_are_joined_with_one_full_stop():
-    assert sentences.clause("Judged in 2s.") == "Judged in 2s"
-    assert sentences.clause("and so on ...") == "and so on ..."
-    assert sentences.clauses(("Bakes 2m more (the clock stands still while held).", "root holds it: look.")) == (
+    assert telling.clause("Judged in 2s.") == "Judged in 2s"
+    assert telling.clause("and so on ...") == "and so on ..."
+    assert telling.clauses(("Bakes 2m more (the clock stands still while held).", "root holds it: look.")) == (
         "Bakes 2m more (the clock stands still while held); root holds it: look"
     )
 
@@ -271,10 +272,10 @@ def test_a_rolled_back_rollout_shows_what_it_was_rolled_back_to(to, drifted, fir
         drifted=drifted,
     )
     name, count = plan.phases[0].name, len(plan.phases)
-    assert sentences.where(plan, state) == f"{first}, was {name} (1/{count})"
+    assert where(plan, state) == f"{first}, was {name} (1/{count})"
     assert card_of(plan, state).served == f"p: k in e: {first} when the rollout ended"
-    assert sentences.where(plan, replace(state, status=Status.DONE)) == f"ended in {name} (1/{count})"
-    assert sentences.where(plan, replace(state, status=Status.ACTIVE)) == f"{name} (1/{count}), {plan.cohort(0)}"
+    assert where(plan, replace(state, status=Status.DONE)) == f"ended in {name} (1/{count})"
+    assert where(plan, replace(state, status=Status.ACTIVE)) == f"{name} (1/{count}), {plan.cohort(0)}"
 
 
 @pytest.mark.parametrize("wanted", ["{}/voice", "{} · voice", "{}·voice"])
@@ -331,3 +332,19 @@ def test_output_that_the_terminal_cannot_encode_is_replaced():
         [sys.executable, "-c", "from rolloutctl.cli.out import put\nput('5 % → 10 %')"], env=env, capture_output=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"5 % ? 10 %\n", b"")
+
+
+def test_the_bounds_of_every_kind_of_criterion_are_told():
+    histogram = {"id": "x", "type": "latency", "histogram": "h_bucket{$arm}"}
+    latency = LatencyCriterion.model_validate({**histogram, "max": {"0.95": "800ms"}})
+    assert explaining._bounds(latency) == "0.95 of requests within 800ms"
+    assert explaining._number(0.0123, latency) == "1.23 %"
+    compared = LatencyCriterion.model_validate({**histogram, "versus": "before"})
+    assert explaining._bounds(compared) == "at most 3% worse than before the start"
+    counted = {"id": "x", "type": "ratio", "test": "threshold", "bad": "b{$arm}", "total": "t{$arm}"}
+    ratio = RatioCriterion.model_validate({**counted, "max": 0.02, "tolerate": "10%"})
+    assert explaining._bounds(ratio) == "at most 0.02, at most 10% worse than baseline"
+    value = ValueCriterion.model_validate(
+        {"id": "x", "type": "value", "test": "threshold", "expr": "e{$arm}", "min": 0.5, "unit": "s", "tolerate": 2}
+    )
+    assert explaining._bounds(value) == "at least 0.5 s, at most 2 worse than baseline"

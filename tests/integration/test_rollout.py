@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from rolloutctl.demo.flag_poller import Every, FlagPoller
+from rolloutctl.demo.every import Every
+from rolloutctl.demo.flag_poller import FlagPoller
 from rolloutctl.demo.http import LoopbackServer
 from rolloutctl.demo.scenarios import SERVICES, Scenario
 from rolloutctl.demo.service import SimulatedService

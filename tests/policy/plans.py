@@ -1,6 +1,5 @@
 """Plans and people for the tests of policy; durations are short and round."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -113,6 +112,3 @@ def rolled_back(plan: Plan | None = None, **more: Any) -> Rollout:
     rollout.run()
     assert rollout.state.status is Status.ROLLED_BACK
     return rollout
-
-
-Begin = Callable[[], Rollout]

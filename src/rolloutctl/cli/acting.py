@@ -12,21 +12,23 @@ from datetime import timedelta
 
 from rolloutctl.cli.naming import did_you_mean
 from rolloutctl.cli.out import complain, put, put_json, say
-from rolloutctl.cli.reading import Known, journal_of, load, settings_of, utc_now
-from rolloutctl.cli.sentences import clause, condition, event_line, where, zone_of
+from rolloutctl.cli.reading import Known, journal_of, load, refuse_read_only, settings_of, utc_now
+from rolloutctl.cli.sentences import condition, event_line, zone_of
 from rolloutctl.cli.session import Session, session
 from rolloutctl.cli.shapes import live_shape
 from rolloutctl.cli.toplevel import Globals
 from rolloutctl.cli.waits import first_look_s
+from rolloutctl.engine.card_of import where
 from rolloutctl.engine.commands import Command, CommandKind, Reply
 from rolloutctl.engine.engine import Drives
 from rolloutctl.engine.settings import Settings
 from rolloutctl.engine.snapshot import Driving, RolloutSnapshot
 from rolloutctl.engine.wiring import Options
-from rolloutctl.errors import ExitCode, InvalidInput, JournalCorrupt, JournalUnreachable, Refused
+from rolloutctl.errors import ExitCode, InvalidInput, JournalCorrupt, JournalUnreachable
 from rolloutctl.model.events import HoldKind
 from rolloutctl.model.state import RolloutState, Status, Step
 from rolloutctl.policy.conditions import FINISH
+from rolloutctl.telling import clause
 from rolloutctl.units import show_duration
 
 _CARRIED_OUT_S = 5.0
@@ -117,8 +119,7 @@ def roll_back(globals_: Globals, rollout: str, *, why: str, as_json: bool) -> Ex
 
 
 def _begin(globals_: Globals, rollout: str) -> tuple[Settings, Known]:
-    if globals_.read_only:
-        raise Refused("this was started with --read-only; nothing is changed.", remedy="Leave --read-only out.")
+    refuse_read_only(globals_)
     settings = settings_of(globals_)
     with journal_of(settings) as journal:
         return settings, load(journal, rollout)

@@ -14,9 +14,8 @@ from typer.main import get_command, get_group
 from rolloutctl.cli.guarded import guarded
 from rolloutctl.cli.helping import Documented
 from rolloutctl.cli.naming import did_you_mean
-from rolloutctl.cli.options import Globals
 from rolloutctl.cli.table import ABOUT, COMMANDS, PROGRAM, Entry
-from rolloutctl.cli.toplevel import globals_first
+from rolloutctl.cli.toplevel import Globals, globals_first
 
 if TYPE_CHECKING:
     from typer.core import TyperCommand

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from rolloutctl.cli.files import read_bytes
-from rolloutctl.cli.options import Globals
 from rolloutctl.cli.out import complain, put, put_json, say
 from rolloutctl.cli.reading import settings_of
-from rolloutctl.cli.toplevel import version_text
+from rolloutctl.cli.toplevel import Globals, version_text
 from rolloutctl.cli.worlds import in_world
 from rolloutctl.engine.gathering import gather
 from rolloutctl.engine.world import World

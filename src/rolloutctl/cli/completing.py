@@ -153,12 +153,13 @@ def _rollouts(explicit: Path | None) -> list[str]:
     """Newest first."""
     from rolloutctl.engine.config_files import Surroundings, raw_config
     from rolloutctl.journal.newest import looking
+    from rolloutctl.model.kinds import rollout_of
 
     config = raw_config(explicit, Surroundings.here())
     if config is None or not config.journal.exists():
         return []
     with looking(config.journal) as newest:
-        return [end.stream.removeprefix("rollout/") for end in reversed(newest.ends())]
+        return [rollout_of(end.stream) for end in reversed(newest.ends())]
 
 
 def _configured(explicit: Path | None, table: str) -> list[str]:

@@ -5,16 +5,16 @@ JSON lines: {"driving": [rollout]} whenever that changes (first of all), and eve
 
 from __future__ import annotations
 
-from rolloutctl.cli.options import Globals
 from rolloutctl.cli.out import put, put_json, say
-from rolloutctl.cli.reading import journal_of, resolve, settings_of
+from rolloutctl.cli.reading import journal_of, refuse_read_only, resolve, settings_of
 from rolloutctl.cli.sentences import event_line, zone_of
 from rolloutctl.cli.session import Session, session
 from rolloutctl.cli.shapes import event_shape
+from rolloutctl.cli.toplevel import Globals
 from rolloutctl.engine.engine import Drives
 from rolloutctl.engine.settings import Settings
 from rolloutctl.engine.wiring import Options
-from rolloutctl.errors import Refused
+from rolloutctl.model.kinds import rollout_of
 
 _FIRST_LOOK_S = 2.0
 _FOREVER_S = 3600.0
@@ -22,8 +22,7 @@ _FOREVER_S = 3600.0
 
 def drive(globals_: Globals, rollouts: tuple[str, ...], *, as_json: bool) -> int:
     """Ends by a signal (Ended) only."""
-    if globals_.read_only:
-        raise Refused("this was started with --read-only; it cannot drive.", remedy="Leave --read-only out.")
+    refuse_read_only(globals_)
     settings = settings_of(globals_)
     named = _named(settings, rollouts)
     drives = Drives.NAMED if named else Drives.FREE
@@ -58,7 +57,7 @@ class _Teller:
 
     def tell(self) -> None:
         for event in self._running.news(None):
-            if self._named and event.stream.removeprefix("rollout/") not in self._named:
+            if self._named and rollout_of(event.stream) not in self._named:
                 continue
             if self._as_json:
                 put_json(event_shape(event))

@@ -11,9 +11,9 @@ from pathlib import Path
 from rolloutctl.cli import signals
 from rolloutctl.cli.files import read_bytes
 from rolloutctl.cli.naming import did_you_mean
-from rolloutctl.cli.options import Globals
 from rolloutctl.cli.out import complain, put, put_json, say
-from rolloutctl.cli.reading import settings_of
+from rolloutctl.cli.reading import refuse_read_only, settings_of
+from rolloutctl.cli.toplevel import Globals
 from rolloutctl.cli.worlds import in_world
 from rolloutctl.engine.emergency import Emergency, emergency_off
 from rolloutctl.engine.settings import Settings
@@ -51,8 +51,7 @@ def _target(settings: Settings, provider: str, flag: str, environment: str, proj
 
 
 def _off(globals_: Globals, settings: Settings, target: Target, why: str, *, as_json: bool) -> ExitCode:
-    if globals_.read_only:
-        raise Refused("this was started with --read-only; nothing is changed.", remedy="Leave --read-only out.")
+    refuse_read_only(globals_)
 
     async def turn_off(world: World) -> Emergency:
         refused = refusal(world.config, world.author.actor, target.environment, Action.ROLLBACK)

@@ -9,24 +9,26 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, assert_never
 
-from rolloutctl.cli.live import is_judged, looked
 from rolloutctl.cli.naming import did_you_mean
-from rolloutctl.cli.options import Globals
 from rolloutctl.cli.out import put, put_json, say
 from rolloutctl.cli.reading import Known, journal_of, load, settings_of, stream_of
-from rolloutctl.cli.sentences import clause, stamp, where, zone_of
+from rolloutctl.cli.sentences import stamp, zone_of
 from rolloutctl.cli.session import session
 from rolloutctl.cli.shapes import verdict_shape
+from rolloutctl.cli.toplevel import Globals
 from rolloutctl.cli.waits import first_look_s
+from rolloutctl.engine.card_of import where
 from rolloutctl.engine.settings import Settings
 from rolloutctl.engine.snapshot import RolloutSnapshot
 from rolloutctl.engine.wiring import Options
 from rolloutctl.errors import ExitCode, InvalidInput
 from rolloutctl.model.events import VerdictChanged
-from rolloutctl.model.verdict import Cell, State, Verdict
-from rolloutctl.plan.model import RatioCriterion, ValueCriterion
+from rolloutctl.model.verdict import Cell, State, Verdict, key_of, shown_as
+from rolloutctl.plan.model import AnyCriterion, LatencyCriterion, RatioCriterion, ValueCriterion
+from rolloutctl.telling import clause, words
+from rolloutctl.units import show_duration
 
 _CELLS_SHOWN = 12
 
@@ -34,7 +36,7 @@ _CELLS_SHOWN = 12
 @dataclass(frozen=True, slots=True)
 class Explained:
     known: Known
-    criterion: RatioCriterion | ValueCriterion
+    criterion: AnyCriterion
     segment: str
     verdict: Verdict | None
     history: tuple[VerdictChanged, ...]
@@ -62,7 +64,7 @@ def explain(globals_: Globals, rollout: str, wanted: str, *, as_json: bool) -> E
     return _code(explained)
 
 
-def _criterion(known: Known, wanted: str) -> tuple[RatioCriterion | ValueCriterion, str]:
+def _criterion(known: Known, wanted: str) -> tuple[AnyCriterion, str]:
     """`errors/voice`, or `errors · voice` as it is shown."""
     parts = [part.strip() for part in re.split("[/·]", wanted, maxsplit=1)]
     name, segment = parts[0], "".join(parts[1:])
@@ -92,13 +94,13 @@ def _verdict(
         return found, "source", ""
     if found is None and verdicts and all(each.state is not State.SOURCE_DOWN for each in verdicts):
         shown = sorted({each.key for each in verdicts})
-        raise InvalidInput(f"{known.id} judges no {criterion}/{segment} now.", remedy=f"It judges: {', '.join(shown)}.")
+        raise InvalidInput(f"{known.id} judges no {key_of(criterion, segment)} now.", remedy=f"It judges: {', '.join(shown)}.")
     why = f": {clause(found.why)}" if found is not None else ""
     return found, "journal" if history else "plan", f"The source is down{why}. What follows is what the journal has."
 
 
 def _judged(rollout: RolloutSnapshot | None) -> bool | None:
-    return True if rollout is None or not is_judged(rollout) or looked(rollout) or rollout.phase_verdict is not None else None
+    return True if rollout is None or not rollout.state.judged or rollout.phase_verdict is not None else None
 
 
 def _code(explained: Explained) -> ExitCode:
@@ -144,8 +146,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
 def _show(explained: Explained, settings: Settings) -> None:
     known, criterion, verdict = explained.known, explained.criterion, explained.verdict
     zone = zone_of(settings.config.operator.timezone)
-    title = f"{criterion.name} · {explained.segment}" if explained.segment else criterion.name
-    put(f"{title}  {known.id}, {where(known.plan, known.state)}")
+    put(f"{shown_as(criterion.name, explained.segment)}  {known.id}, {where(known.plan, known.state)}")
     if explained.said:
         say(explained.said)
     if verdict is not None:
@@ -173,23 +174,29 @@ def _show(explained: Explained, settings: Settings) -> None:
             )
             _field("look", f"{stamp(datetime.fromtimestamp(cell.end, UTC), zone)}  {numbers}{'  beyond' if cell.beyond else ''}")
     for body in explained.history:
-        _field("journal", f"{stamp(body.at, zone)}  {body.state.replace('_', ' ')}: {body.why}")
+        _field("journal", f"{stamp(body.at, zone)}  {words(body.state)}: {body.why}")
 
 
-def _bounds(criterion: RatioCriterion | ValueCriterion) -> str:
-    parts = [
-        f"at most {criterion.max}" if criterion.max is not None else "",
-        f"at least {criterion.min}" if criterion.min is not None else "",
-    ]
-    if criterion.tolerate is not None:
-        parts.append(f"at most {criterion.tolerate} worse than baseline")
-    return ", ".join(filter(None, parts)) + (f" {criterion.unit}" if criterion.unit else "")
+def _bounds(criterion: AnyCriterion) -> str:
+    match criterion:
+        case LatencyCriterion():
+            parts = [f"{quantile} of requests within {show_duration(limit)}" for quantile, limit in criterion.limits]
+        case RatioCriterion() | ValueCriterion():
+            unit = f" {criterion.unit}" if criterion.unit else ""
+            ends = (("at most", criterion.max), ("at least", criterion.min))
+            parts = [f"{relation} {end}{unit}" for relation, end in ends if end is not None]
+        case _:
+            assert_never(criterion)
+    if criterion.compares:
+        than = "before the start" if criterion.versus == "before" else "baseline"
+        parts.append(f"at most {criterion.margins[0]} worse than {than}")
+    return ", ".join(parts)
 
 
-def _number(value: float | None, criterion: RatioCriterion | ValueCriterion) -> str:
+def _number(value: float | None, criterion: AnyCriterion) -> str:
     if value is None:
         return "none"
-    if isinstance(criterion, RatioCriterion):
+    if isinstance(criterion, RatioCriterion | LatencyCriterion):
         return f"{value * 100:.4g} %"
     return f"{value:.6g}" + (f" {criterion.unit}" if criterion.unit else "")
 

@@ -1,7 +1,7 @@
 """`watch` and `wait`: the journal as it grows, without an engine; whoever drives writes it.
 
-`watch --json` prints one line per change: {"event": event_shape or null, "rollout": rollout_shape}; the first line has no event.
-`wait --json` prints {"reached": bool, "goal", "why", "rollout": rollout_shape}.
+`watch --json` prints one line per change: {"event": event_shape or null, "rollout": known_shape}; the first line has no event.
+`wait --json` prints {"reached": bool, "goal", "why", "rollout": known_shape}.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from rolloutctl.cli.commands.look import Goal
-from rolloutctl.cli.options import Globals
+from rolloutctl.cli.goals import Goal
 from rolloutctl.cli.out import put, put_json, say
 from rolloutctl.cli.reading import Known, journal_of, load, settings_of, stream_of, utc_now
-from rolloutctl.cli.sentences import clause, condition, event_line, stamp, where, zone_of
+from rolloutctl.cli.sentences import condition, event_line, stamp, zone_of
 from rolloutctl.cli.shapes import driving_of, event_shape, known_shape
+from rolloutctl.cli.toplevel import Globals
+from rolloutctl.engine.card_of import where
 from rolloutctl.engine.settings import Settings
 from rolloutctl.engine.snapshot import Driving
 from rolloutctl.errors import ExitCode, InvalidInput
 from rolloutctl.model.events import Event
 from rolloutctl.model.fold import fold
 from rolloutctl.model.state import RolloutState, Status, Step
+from rolloutctl.telling import clause
 from rolloutctl.units import parse_duration, show_duration
 
 _LOOK_S = 0.25
@@ -97,8 +99,7 @@ def reached(goal: Goal, state: RolloutState) -> tuple[ExitCode, str] | None:
     if ended is not None:
         code = ExitCode.UNKNOWN if ended is ExitCode.UNKNOWN else ExitCode.FAILED
         return code, f"it is {state.status.words} and will not be {goal}"
-    latched = state.run is not None and any(breach.role == "guardrail" for breach in state.run.breaches)
-    if latched and goal is Goal.READY:
+    if goal is Goal.READY and state.guardrail_breach is not None:
         return ExitCode.FAILED, "it is in BREACH, which is latched for this attempt of the phase"
     return None
 

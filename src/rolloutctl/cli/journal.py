@@ -13,19 +13,21 @@ from contextlib import closing
 from datetime import tzinfo
 from pathlib import Path
 
-from rolloutctl.cli.options import Globals
 from rolloutctl.cli.out import put, put_json, say
 from rolloutctl.cli.reading import journal_of, resolve, settings_of, stream_of
-from rolloutctl.cli.sentences import sentence, stamp, zone_of
+from rolloutctl.cli.sentences import stamp, zone_of
 from rolloutctl.cli.shapes import event_shape
+from rolloutctl.cli.toplevel import Globals
 from rolloutctl.engine.config_paths import SQLITE, on_a_server
 from rolloutctl.engine.opening import journal_begun, open_configured, open_store
 from rolloutctl.engine.settings import journal_path, journal_shown
 from rolloutctl.errors import ExitCode, InvalidInput
 from rolloutctl.journal.moving import copy, export, is_export, verify_export
 from rolloutctl.journal.verify import verify_file
-from rolloutctl.model.events import GENESIS, Event
+from rolloutctl.model.events import Event
+from rolloutctl.model.kinds import GENESIS, rollout_of
 from rolloutctl.ports import Verified
+from rolloutctl.telling import sentence
 
 _LOOK_S = 0.25
 _WITNESS = re.compile(r"(\d{1,18})\s+([0-9a-f]{64})", re.ASCII)
@@ -151,5 +153,4 @@ def copy_to(globals_: Globals, target: str, *, as_json: bool) -> ExitCode:
 
 
 def _line(event: Event, zone: tzinfo | None) -> str:
-    stream = event.stream.removeprefix("rollout/")
-    return f"{event.seq:>6}  {stamp(event.at, zone)}  {stream}  {event.kind:<20}  {sentence(event)}"
+    return f"{event.seq:>6}  {stamp(event.at, zone)}  {rollout_of(event.stream)}  {event.kind:<20}  {sentence(event)}"

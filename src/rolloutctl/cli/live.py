@@ -5,19 +5,18 @@ JSON as `status`, with "live": true and live_shape for every rollout.
 
 from __future__ import annotations
 
-from rolloutctl.cli.options import Globals
 from rolloutctl.cli.out import clean, paint, put_json, put_painted, say
 from rolloutctl.cli.reading import journal_of, resolve, settings_of, utc_now
 from rolloutctl.cli.sentences import condition
 from rolloutctl.cli.session import Session, session
 from rolloutctl.cli.shapes import live_shape
+from rolloutctl.cli.toplevel import Globals
 from rolloutctl.cli.waits import first_look_s
 from rolloutctl.engine.card_of import mark, where
 from rolloutctl.engine.settings import journal_shown
 from rolloutctl.engine.snapshot import RolloutSnapshot
 from rolloutctl.engine.wiring import Options
 from rolloutctl.errors import ExitCode
-from rolloutctl.model.state import Status
 
 
 def show_live(globals_: Globals, rollout: str, *, as_json: bool) -> ExitCode:
@@ -47,7 +46,9 @@ def show_live(globals_: Globals, rollout: str, *, as_json: bool) -> ExitCode:
             _line(each)
         if not found:
             say("There is no rollout in this journal yet.")
-    lost = any(each.flag.error or (is_judged(each) and each.source_now is None) for each in found if not each.state.status.final)
+    lost = any(
+        each.flag.error or (each.state.judged and each.source_now is None) for each in found if not each.state.status.final
+    )
     return ExitCode.UNREACHABLE if lost else ExitCode.OK
 
 
@@ -60,11 +61,7 @@ def looked(rollout: RolloutSnapshot) -> bool:
     if rollout.state.status.final:
         return True
     flag = rollout.flag.read_at is not None or bool(rollout.flag.error)
-    return flag and (not is_judged(rollout) or rollout.phase_verdict is not None)
-
-
-def is_judged(rollout: RolloutSnapshot) -> bool:
-    return rollout.state.run is not None and rollout.state.status in {Status.ACTIVE, Status.STABILISING}
+    return flag and (not rollout.state.judged or rollout.phase_verdict is not None)
 
 
 def _line(each: RolloutSnapshot) -> None:

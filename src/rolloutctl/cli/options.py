@@ -8,8 +8,6 @@ import typer
 
 from rolloutctl.cli.toplevel import Globals
 
-__all__ = ["Globals"]
-
 
 def globals_of(ctx: typer.Context) -> Globals:
     found = ctx.find_object(Globals)

@@ -13,15 +13,14 @@ from rolloutctl.engine.card import Card, holder
 from rolloutctl.engine.card_of import card_of
 from rolloutctl.engine.opening import journal_begun, open_journal
 from rolloutctl.engine.settings import Settings, Surroundings, read_settings
-from rolloutctl.errors import JournalCorrupt, RolloutctlError
-from rolloutctl.model.events import Event, rollout_stream
+from rolloutctl.errors import JournalCorrupt, Refused, RolloutctlError
+from rolloutctl.model.events import Event
 from rolloutctl.model.fold import fold
+from rolloutctl.model.kinds import rollout_of, rollout_stream
 from rolloutctl.model.state import RolloutState
 from rolloutctl.plan.model import Plan
 from rolloutctl.plan.read import read_plan
 from rolloutctl.ports import Journal, Lease
-
-_STREAM = "rollout/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,12 @@ def settings_of(globals_: Globals) -> Settings:
     return read_settings(globals_.config, Surroundings.here())
 
 
+def refuse_read_only(globals_: Globals) -> None:
+    """For commands that change something. Raises Refused."""
+    if globals_.read_only:
+        raise Refused("this was started with --read-only; nothing is changed or driven.", remedy="Leave --read-only out.")
+
+
 @contextmanager
 def journal_of(settings: Settings) -> Iterator[Journal | None]:
     """The journal, read-only; None where none has been begun. Raises JournalUnreachable or JournalCorrupt."""
@@ -66,7 +71,7 @@ def journal_of(settings: Settings) -> Iterator[Journal | None]:
 
 def ids(journal: Journal | None) -> list[str]:
     """Every rollout's id, oldest first."""
-    return [stream.removeprefix(_STREAM) for stream in journal.streams()] if journal is not None else []
+    return [rollout_of(stream) for stream in journal.streams()] if journal is not None else []
 
 
 def resolve(journal: Journal | None, name: str) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from rolloutctl.engine.card_of import card_of, where
+from rolloutctl.engine.card_of import card_of
 from rolloutctl.model.events import Event
+from rolloutctl.model.kinds import rollout_of
 from rolloutctl.model.state import RolloutState
 from rolloutctl.plan.model import Plan
-from rolloutctl.telling import clause, clauses, sentence
-
-__all__ = ["clause", "clauses", "condition", "event_line", "sentence", "stamp", "where", "zone_of"]
+from rolloutctl.telling import sentence
 
 
 def zone_of(name: str | None) -> tzinfo | None:
@@ -30,7 +29,7 @@ def stamp(at: datetime, zone: tzinfo | None) -> str:
 
 def event_line(event: Event, zone: tzinfo | None) -> str:
     """`2026-01-05 11:00:00 CET  checkout#1  phase five: BAKING, attempt 1`."""
-    return f"{stamp(event.at, zone)}  {event.stream.removeprefix('rollout/')}  {sentence(event)}"
+    return f"{stamp(event.at, zone)}  {rollout_of(event.stream)}  {sentence(event)}"
 
 
 def condition(plan: Plan, state: RolloutState, now: datetime) -> str:

@@ -16,12 +16,13 @@ A rollout (`known_shape`), from the journal alone; `engine/card_of.py` makes it:
     driver    {driving: "here" | "elsewhere" | "unattended" | "not needed", holder}
 
 `live_shape` adds what an engine saw: verdict {state why}, criteria with why, would_change and evidence, flag.read, exposure,
-next, advance and rollback as {allowed effect to requests for against}, errors [sentence].
+next, judged_at, advance and rollback_would as {allowed effect to requests for against}, errors [sentence].
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
+from datetime import UTC, datetime
 
 from rolloutctl.cli.reading import Known
 from rolloutctl.engine.card import Shape
@@ -96,8 +97,6 @@ def verdict_shape(verdict: Verdict) -> Shape:
 
 def event_shape(event: Event) -> Shape:
     """A row of the journal: {seq at actor host stream kind epoch body prev hash}; `body` as it was hashed, parsed."""
-    import json
-
     return {
         "seq": event.seq,
         "at": event.at,
@@ -126,6 +125,4 @@ def _proposal(proposal: Proposal | None) -> Shape | None:
 
 
 def _time(unix_s: float | None) -> str | None:
-    from datetime import UTC
-
     return show_time(datetime.fromtimestamp(unix_s, UTC)) if unix_s is not None else None

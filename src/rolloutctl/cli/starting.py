@@ -10,21 +10,20 @@ from pathlib import Path
 
 from rolloutctl.cli.checking import Checked, finding_shape, read_and_lint, show_findings
 from rolloutctl.cli.files import read_bytes
-from rolloutctl.cli.options import Globals
 from rolloutctl.cli.out import put, put_json, say
-from rolloutctl.cli.reading import settings_of
+from rolloutctl.cli.reading import refuse_read_only, settings_of
+from rolloutctl.cli.toplevel import Globals
 from rolloutctl.cli.worlds import in_world
 from rolloutctl.engine.sealing import seal
 from rolloutctl.engine.world import World
-from rolloutctl.errors import ExitCode, Failed, Refused
+from rolloutctl.errors import ExitCode, Failed
 from rolloutctl.model.state import RolloutState
 from rolloutctl.plan.findings import Severity
 from rolloutctl.strict_toml import decode
 
 
 def start(globals_: Globals, file: Path, *, adopt: bool, drive: bool, as_json: bool) -> int:
-    if globals_.read_only:
-        raise Refused("this was started with --read-only; nothing is begun.", remedy="Leave --read-only out.")
+    refuse_read_only(globals_)
     settings = settings_of(globals_)
     content = read_bytes(file)
 

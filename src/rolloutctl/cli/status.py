@@ -1,6 +1,6 @@
 """`status`: every rollout from the journal alone, at a glance where the cards beside it fit, else from its events.
 
-JSON: {"at", "live": false, "journal": {"path", "head_seq", "head_hash"}, "rollouts": [rollout_shape], "broken": [sentence]}
+JSON: {"at", "live": false, "journal": {"path", "head_seq", "head_hash"}, "rollouts": [known_shape], "broken": [sentence]}
 
 What only the slow way needs is loaded there: a glance loads neither pydantic nor the models.
 """
@@ -21,22 +21,11 @@ from rolloutctl.engine.config_files import Surroundings
 from rolloutctl.engine.snapshot import Driving
 from rolloutctl.errors import ExitCode, RolloutctlError
 from rolloutctl.model.kinds import GENESIS
-from rolloutctl.model.state import Status
+from rolloutctl.model.state import WORST_FIRST
 from rolloutctl.ports import Lease
 
 if TYPE_CHECKING:
     from rolloutctl.engine.settings import Settings
-
-WORST_FIRST = (
-    Status.ROLLBACK_UNKNOWN,
-    Status.ROLLING_BACK,
-    Status.ACTIVE,
-    Status.STABILISING,
-    Status.SEALED,
-    Status.ROLLED_BACK,
-    Status.ABORTED,
-    Status.DONE,
-)
 
 
 @dataclass(frozen=True, slots=True)

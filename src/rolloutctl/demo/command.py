@@ -21,17 +21,21 @@ from typing import Annotated
 
 import typer
 
+from rolloutctl.cli import signals
+from rolloutctl.cli.worlds import in_world
 from rolloutctl.demo.plans import DemoFiles, environment, write_files
 from rolloutctl.demo.process import running_world, wait_until_scraped
 from rolloutctl.demo.ready import WorldUrls
-from rolloutctl.demo.scenarios import SERVICES, Scenario
+from rolloutctl.demo.scenarios import MAX_SPEED, SERVICES, Scenario
 from rolloutctl.engine.commands import Command, CommandKind
 from rolloutctl.engine.engine import Drives, Engine
 from rolloutctl.engine.handle import Leaving
+from rolloutctl.engine.listening import listen
 from rolloutctl.engine.sealing import seal
 from rolloutctl.engine.settings import Settings, Surroundings, read_settings
 from rolloutctl.engine.thread import EngineThread
 from rolloutctl.engine.wiring import Options, engine_options, open_world
+from rolloutctl.engine.world import World
 from rolloutctl.errors import InvalidInput, RolloutctlError
 from rolloutctl.plan.read import read_plan
 
@@ -52,7 +56,7 @@ class DemoEngine(EngineThread):
 
 def demo(
     speed: Annotated[
-        float, typer.Option(help="Divides the durations of the demo's plans; no clock is warped.", min=0.1, max=20)
+        float, typer.Option(help="Divides the durations of the demo's plans; no clock is warped.", min=0.1, max=MAX_SPEED)
     ] = 5.0,
     scenario: Annotated[list[Scenario] | None, typer.Option(help="Only these; give it several times for several.")] = None,
     embedded_metrics: Annotated[
@@ -64,14 +68,13 @@ def demo(
     ] = True,
     seed: Annotated[int, typer.Option(help="Seed of the simulated users.")] = 1,
 ) -> None:
-    """A simulated service, a flag server and metrics on this machine, and five rollouts to try everything on.
-
-    Example: rolloutctl demo --speed 20
-    """
+    """A simulated service, a flag server and metrics on this machine, and five rollouts to try everything on."""
     if screen and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InvalidInput("the demo's screen needs a terminal.", remedy="Without one: `rolloutctl demo --no-screen`.")
     scenarios = tuple(scenario or Scenario)
-    with _folder(folder) as place:
+    listen()
+    # A signal is an exception here, so that the world and its folder go whenever it comes.
+    with signals.raising(), _folder(folder) as place:
         print("rolloutctl: starting the demo's service, flag server and metrics …", file=sys.stderr)  # noqa: T201
         with running_world(speed=speed, scenarios=scenarios, seed=seed, embedded_metrics=embedded_metrics) as world:
             os.environ.update(environment(world))
@@ -105,7 +108,8 @@ def _with_screen(world: WorldUrls, files: DemoFiles, speed: float) -> int:
     beginner = threading.Thread(target=_begin, args=(engine, names, ended.is_set), daemon=True)
     beginner.start()
     try:
-        return run_app(engine, theme=settings.config.ui.theme, timezone=settings.config.operator.timezone)
+        ui, me = settings.config.ui, settings.config.operator
+        return run_app(engine, theme=ui.theme, timezone=me.timezone, keys=ui.keys)
     finally:
         ended.set()
 
@@ -118,23 +122,19 @@ def notice(world: WorldUrls, speed: float) -> str:
 
 
 def _seal(settings: Settings, files: DemoFiles) -> dict[Scenario, str]:
-    async def sealing() -> dict[Scenario, str]:
-        world, names = open_world(settings), {}
+    async def sealing(world: World) -> dict[Scenario, str]:
+        names: dict[Scenario, str] = {}
         for scenario, path in files.plans.items():
             text = path.read_text(encoding="utf-8")
             names[scenario] = (await seal(world, read_plan(text, path.name), text, adopt=False)).id
-        for provider in world.providers.values():
-            await provider.close()
-        await asyncio.to_thread(world.journal.close)
         return names
 
-    return asyncio.run(sealing())
+    return asyncio.run(in_world(settings, sealing))
 
 
 def _begin(engine: EngineThread, names: dict[Scenario, str], ended: Callable[[], bool]) -> None:
     """Press the first key for the rollouts that are there to be watched, once their flag has been read."""
-    waiting = {name for scenario, name in names.items() if scenario is not _LEFT_TO_PEOPLE or len(names) == 1}
-    waiting = {name for name in waiting if name != names.get(_LEFT_TO_PEOPLE)}
+    waiting = {name for scenario, name in names.items() if scenario is not _LEFT_TO_PEOPLE}
     deadline = time.monotonic() + _BEGIN_WITHIN_S
     while waiting and time.monotonic() < deadline and not ended():
         ready = [rollout.id for rollout in engine.snapshot().rollouts if rollout.advance is not None and rollout.advance.allowed]

@@ -3,7 +3,6 @@
 While the flag server does not answer, the last known cohorts stay, as they do in a real SDK.
 """
 
-import threading
 from collections.abc import Callable, Sequence
 
 import httpx
@@ -48,24 +47,3 @@ class FlagPoller:
 
 def _serves(feature: ClientFeature | None) -> Callable[[str], bool]:
     return (lambda _: False) if feature is None else CompiledFlag(feature).serves
-
-
-class Every:
-    """Calls something again and again on its own thread, until stopped."""
-
-    def __init__(self, interval_s: float, action: Callable[[], None]) -> None:
-        self._interval_s = interval_s
-        self._action = action
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._interval_s):
-            self._action()

@@ -7,7 +7,6 @@ random), so each host can be brought forward to any moment on its own.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from random import Random
 from typing import Final
 
@@ -15,6 +14,7 @@ from rolloutctl.demo.draws import binomial, multinomial, poisson
 from rolloutctl.demo.metrics_page import Family, Kind, Page
 from rolloutctl.demo.scenarios import Behaviour
 from rolloutctl.demo.users import Channel
+from rolloutctl.model.samples import Arm
 
 BUCKETS_S: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0)
 _SPREAD: Final = 0.55
@@ -26,11 +26,6 @@ _DURATION: Final = Family("http_request_duration_seconds", Kind.HISTOGRAM, "Time
 _ANSWERS: Final = Family("answers_total", Kind.COUNTER, "Answers given by the model.")
 _COST: Final = Family("llm_cost_dollars_total", Kind.COUNTER, "What the answers cost, in US dollars.")
 _SCORE: Final = Family("eval_score", Kind.GAUGE, "Score on the evaluation set, 0 to 1.")
-
-
-class Arm(StrEnum):
-    CANARY = "canary"
-    BASELINE = "baseline"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-Labels = tuple[tuple[str, str], ...]
-"""Label pairs with `__name__`, sorted by name."""
+from rolloutctl.model.samples import Labels
 
 
 class Kind(StrEnum):

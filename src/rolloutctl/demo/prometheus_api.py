@@ -14,10 +14,10 @@ from typing import Any, Final
 import promql_parser as ast
 
 from rolloutctl.demo.http import Request, Response, Route, find, json_response, parse_pairs
-from rolloutctl.demo.metrics_page import Labels
 from rolloutctl.demo.promql import Evaluator, matchers_of, parse
 from rolloutctl.demo.promql_values import BadQueryError, Matrix, QueryError, Scalar, Text, Value, Vector, show
 from rolloutctl.demo.tsdb import NAME, Matcher, MatchOp, Tsdb
+from rolloutctl.model.samples import Labels
 
 MAX_POINTS: Final = 11_000
 _Params = Mapping[str, str]

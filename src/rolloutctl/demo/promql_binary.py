@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rolloutctl.demo.metrics_page import Labels
 from rolloutctl.demo.promql_values import QueryError, Sample, Scalar, Vector, distinct, drop_name, only, show, without
+from rolloutctl.model.samples import Labels
 
 
 def _divide(left: float, right: float) -> float:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rolloutctl.demo.metrics_page import Labels
 from rolloutctl.demo.promql_values import Sample, without
 from rolloutctl.demo.tsdb import Window
+from rolloutctl.model.samples import Labels
 
 _NEAR: Final = 1.1
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rolloutctl.demo.metrics_page import Labels
 from rolloutctl.demo.tsdb import NAME, Window
+from rolloutctl.model.samples import Labels
 
 
 class QueryError(Exception):

@@ -11,6 +11,8 @@ from typing import Final
 
 from rolloutctl.demo.users import Channel
 
+MAX_SPEED: Final = 20.0
+
 
 class Scenario(StrEnum):
     GOOD = "good"

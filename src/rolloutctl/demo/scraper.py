@@ -1,14 +1,15 @@
 """Fills the embedded store as a scraper would: every target once per interval, staggered, `up` included."""
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Final
 
+from rolloutctl.demo.every import Every
 from rolloutctl.demo.host import Identity
-from rolloutctl.demo.metrics_page import Labels
 from rolloutctl.demo.service import SimulatedService, identities
 from rolloutctl.demo.tsdb import NAME, Tsdb
+from rolloutctl.model.samples import Labels
 
 RETAINED_SCRAPES: Final = 1800
 
@@ -36,28 +37,20 @@ class _Target:
 
 
 class Scraper:
-    """Runs on its own thread from `start` to `stop`."""
+    """Runs on its own thread from `start` to `stop`: one target at a time, each once per interval."""
 
     def __init__(self, services: Sequence[SimulatedService], tsdb: Tsdb, interval_s: float, clocks: Clocks) -> None:
-        self._targets = [_Target(service, identity) for service in services for identity in identities(service.spec)]
+        targets = [_Target(service, identity) for service in services for identity in identities(service.spec)]
+        self._turns = cycle(targets)
         self._tsdb = tsdb
-        self._interval_s = interval_s
         self._clocks = clocks
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._loop = Every(interval_s / len(targets), self._scrape_next)
 
     def start(self) -> None:
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
+        self._loop.stop()
 
-    def _run(self) -> None:
-        begun, done = self._clocks.monotonic(), 0
-        while True:
-            due = begun + done * self._interval_s / len(self._targets)
-            if self._stop.wait(max(0.0, due - self._clocks.monotonic())):
-                return
-            self._targets[done % len(self._targets)].scrape(self._tsdb, self._clocks)
-            done += 1
+    def _scrape_next(self) -> None:
+        next(self._turns).scrape(self._tsdb, self._clocks)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Final
 
-from rolloutctl.demo.host import Arm, Host, Identity
-from rolloutctl.demo.metrics_page import Labels
+from rolloutctl.demo.host import Host, Identity
 from rolloutctl.demo.scenarios import Service
 from rolloutctl.demo.users import CHANNEL_SHARES, Channel, Population, Share
+from rolloutctl.model.samples import Arm, Labels
 
 CANARY_HOSTS: Final = 2
 BASELINE_HOSTS: Final = 4

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from rolloutctl.demo.metrics_page import Labels
+from rolloutctl.model.samples import Labels
 
 NAME: Final = "__name__"
 _TRIM_EVERY: Final = 256

@@ -18,15 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rolloutctl.demo.every import Every
 from rolloutctl.demo.flag_model import Constraint
-from rolloutctl.demo.flag_poller import Every, FlagPoller
+from rolloutctl.demo.flag_poller import FlagPoller
 from rolloutctl.demo.flag_server import FlagServer, Tokens, new_store
 from rolloutctl.demo.flag_store import FlagStore
 from rolloutctl.demo.http import LoopbackServer
 from rolloutctl.demo.prometheus_api import PrometheusApi
 from rolloutctl.demo.prometheus_process import PrometheusProcess, find_prometheus
 from rolloutctl.demo.ready import WorldUrls
-from rolloutctl.demo.scenarios import SERVICES, Scenario
+from rolloutctl.demo.scenarios import MAX_SPEED, SERVICES, Scenario
 from rolloutctl.demo.scraper import RETAINED_SCRAPES, Clocks, Scraper
 from rolloutctl.demo.service import SimulatedService
 from rolloutctl.demo.targets import Targets, scrape_config
@@ -35,7 +36,6 @@ from rolloutctl.demo.users import AUDIENCE, Population
 from rolloutctl.errors import Failed
 
 SCRAPE_INTERVAL_S: Final = 1.0
-MAX_SPEED: Final = 20.0
 _LOOK_S: Final = 0.2
 _CLOCKS: Final = Clocks(monotonic=time.monotonic, wall_ms=lambda: time.time_ns() // 1_000_000)
 

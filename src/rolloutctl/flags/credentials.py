@@ -16,6 +16,7 @@ Secrets = Callable[[Secret], str]
 
 LONGEST_READ_S = 10.0
 """For a command that prints a secret."""
+_LOOK = "Look where the config reads it from."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,13 @@ async def _read(place: Secret, secrets: Secrets) -> str:
     try:
         value = (await asyncio.wait_for(asyncio.to_thread(secrets, place), LONGEST_READ_S)).strip()
     except TimeoutError:
-        raise ProviderUnreachable(f"The token could not be read within {LONGEST_READ_S:g} s.") from None
+        raise ProviderUnreachable(f"The token could not be read within {LONGEST_READ_S:g} s.", remedy=_LOOK) from None
     except RolloutctlError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a reader raises may quote what it read
-        raise ProviderUnreachable(f"The token could not be read ({type(error).__name__}).") from None
+        raise ProviderUnreachable(f"The token could not be read ({type(error).__name__}).", remedy=_LOOK) from None
     if not value:
-        raise InvalidInput("The token is empty.", remedy="Look where the config reads it from.")
+        raise InvalidInput("The token is empty.", remedy=_LOOK)
     if not (value.isascii() and value.isprintable()):
-        raise InvalidInput("The token has characters that no header can carry.", remedy="Look where the config reads it from.")
+        raise InvalidInput("The token has characters that no header can carry.", remedy=_LOOK)
     return value

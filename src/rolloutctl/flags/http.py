@@ -121,7 +121,8 @@ def _tls_context(tls: Tls | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=place.ca)
     except (OSError, ValueError) as error:
-        raise InvalidInput(f"The certificates in {place.ca} cannot be read: {clean(str(error))}.") from None
+        what = f"The certificates in {place.ca} cannot be read: {clean(str(error))}."
+        raise InvalidInput(what, remedy="Give a PEM file.") from None
     if place.cert is not None:
         try:
             context.load_cert_chain(place.cert, place.key)

@@ -27,7 +27,10 @@ def environment_path(target: Target) -> str:
     """Of the flag in its environment, under the base URL. Raises InvalidInput for names that no URL can carry."""
     for name in (target.project, target.key, target.environment):
         if name in {"", ".", ".."}:
-            raise InvalidInput(f'"{name}" cannot be the name of a project, flag or environment in Unleash.')
+            raise InvalidInput(
+                f'"{name}" cannot be the name of a project, flag or environment in Unleash.',
+                remedy="Write in plan and config what Unleash calls it.",
+            )
     project, key, environment = (quote(name, safe="") for name in (target.project, target.key, target.environment))
     return f"/api/admin/projects/{project}/features/{key}/environments/{environment}"
 

@@ -64,7 +64,7 @@ async def state_of(api: Api, target: Target, document: Document, token: str, war
 async def _token(api: Api, target: Target) -> tuple[str, tuple[str, ...]]:
     """Id of the newest event; empty, with a warning, where the token may not read the log."""
     try:
-        newest = await newest_events(api, target)
+        newest = await _events(api, target, offset=0, limit=1)
     except Unanswered as error:
         if isinstance(error.problem, Rejected):
             return "", ("the event log cannot be read with this token: edits by others are seen, but not who made them",)
@@ -136,10 +136,6 @@ async def log_head(api: Api) -> str:
     except ValueError:
         return ""
     return str(newest[0].id) if newest else "0"
-
-
-async def newest_events(api: Api, target: Target) -> tuple[Event, ...]:
-    return await _events(api, target, offset=0, limit=1)
 
 
 async def events_after(api: Api, target: Target, since: str) -> tuple[Event, ...]:

@@ -14,7 +14,7 @@ from hashlib import sha256
 from json.encoder import encode_basestring as quote
 from typing import TypeAlias
 
-from rolloutctl.model.kinds import GENESIS, EventClass, Kind, class_of
+from rolloutctl.model.kinds import GENESIS, HASH_DOMAIN, EventClass, Kind, class_of
 from rolloutctl.ports import Finding
 
 Row: TypeAlias = tuple[int, str, str, str, str, str, int, str, str, str]
@@ -22,7 +22,6 @@ Row: TypeAlias = tuple[int, str, str, str, str, str, int, str, str, str]
 COLUMNS = "seq, at, actor, host, stream, kind, epoch, body, prev, hash"
 MOST_FINDINGS = 200
 
-_DOMAIN = b"rolloutctl-journal-1\0"
 _EFFECTS = frozenset(kind.value for kind in Kind if class_of(kind) is EventClass.EFFECT)
 _HAS_BLOB = re.compile(r'blob":"[^"]')
 
@@ -30,7 +29,7 @@ _HAS_BLOB = re.compile(r'blob":"[^"]')
 def row_hash(seq: int, at: str, actor: str, host: str, stream: str, kind: str, epoch: int, body: str, prev: str) -> str:
     """`event_hash` of text that is already normalised. Raises TypeError or UnicodeEncodeError for what is no text."""
     row = f"[{seq},{quote(at)},{quote(actor)},{quote(host)},{quote(stream)},{quote(kind)},{epoch},{quote(body)},{quote(prev)}]"
-    return sha256(_DOMAIN + row.encode()).hexdigest()
+    return sha256(HASH_DOMAIN + row.encode()).hexdigest()
 
 
 class Findings:

@@ -1,36 +1,16 @@
-"""The lease table: who drives a stream, by the database's own clock.
-
-Every function runs inside the caller's transaction. An expired lease that nobody else took still belongs to its holder;
-one that was released belongs to nobody.
-"""
+"""The lease table in SQLite, by the database's own clock. Every function runs inside the caller's transaction."""
 
 from __future__ import annotations
 
-import math
 import sqlite3
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rolloutctl.errors import JournalCorrupt, LeaseLost
+from rolloutctl.errors import JournalCorrupt
+from rolloutctl.journal.holding import Held, check_lasts, standing
 from rolloutctl.ports import Lease
 
 _NOW = "((julianday('now') - 2440587.5) * 86400.0)"
 """Seconds since 1970; `unixepoch('subsec')` needs SQLite 3.42."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A row of the table; `expired` at the moment it was read."""
-
-    lease: Lease
-    released: bool
-
-    @property
-    def expired(self) -> bool:
-        return self.lease.expires_in_s <= 0
-
-    def belongs_to(self, holder: str) -> bool:
-        return self.lease.holder == holder and not self.released
 
 
 def find(db: sqlite3.Connection, stream: str) -> Held | None:
@@ -66,8 +46,7 @@ def next_epoch(db: sqlite3.Connection, stream: str, held: Held | None) -> int:
 
 def grant(db: sqlite3.Connection, stream: str, holder: str, epoch: int, ttl_s: float) -> Lease:
     """Write the row. Raises ValueError when `ttl_s` is no positive time."""
-    if not 0 < ttl_s < math.inf:
-        raise ValueError(f"a lease cannot last {ttl_s} seconds")
+    check_lasts(ttl_s)
     changed = db.execute(
         f"UPDATE leases SET holder = ?, epoch = ?, ttl_s = ?, released = 0, expires_at = {_NOW} + ? WHERE stream = ?",  # noqa: S608
         (holder, epoch, ttl_s, ttl_s, stream),
@@ -84,24 +63,7 @@ def grant(db: sqlite3.Connection, stream: str, holder: str, epoch: int, ttl_s: f
 
 def check(db: sqlite3.Connection, lease: Lease) -> Held:
     """The row, if `lease` still stands. Raises LeaseLost."""
-    held = find(db, lease.stream)
-    if held is not None and held.belongs_to(lease.holder) and held.lease.epoch == lease.epoch:
-        return held
-    raise lost(lease, held)
-
-
-def lost(lease: Lease, held: Held | None) -> LeaseLost:
-    """What to tell whoever believes to hold `lease` while the table says `held`."""
-    if held is None:
-        now = "nobody holds it"
-    elif held.released:
-        now = f"it was released at epoch {held.lease.epoch}"
-    else:
-        now = f"{held.lease.holder} holds it with epoch {held.lease.epoch}"
-    return LeaseLost(
-        f"{lease.holder} does not drive {lease.stream} any more: its lease had epoch {lease.epoch}, now {now}.",
-        remedy="Nothing was written. Look at what the other driver does; a rollback may take the lease over at once.",
-    )
+    return standing(find(db, lease.stream), lease)
 
 
 def imply_renewal(db: sqlite3.Connection, held: Held) -> None:

@@ -12,21 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rolloutctl.journal import leases, trouble
+from rolloutctl.journal.streams import rollout_streams
 from rolloutctl.journal.verify import open_reader
 from rolloutctl.model.kinds import GENESIS, Kind
 from rolloutctl.ports import Lease
 
-STREAMS = """
-WITH RECURSIVE found (stream) AS (
-  SELECT min(stream) FROM events WHERE stream >= 'rollout/' AND stream < 'rollout0'
-  UNION ALL
-  SELECT (SELECT min(e.stream) FROM events e WHERE e.stream > found.stream AND e.stream < 'rollout0')
-  FROM found WHERE found.stream IS NOT NULL
-)
-SELECT stream FROM found WHERE stream IS NOT NULL
-ORDER BY (SELECT min(seq) FROM events e WHERE e.stream = found.stream)
-"""
-"""Hops from stream to stream through the index: costs as many steps as there are rollouts, not events."""
+_STREAMS = rollout_streams("events")
 _LEASE_KINDS = (Kind.LEASE_TAKEN.value, Kind.LEASE_RELEASED.value)
 _NEWEST = "SELECT seq FROM events WHERE stream = ? ORDER BY seq DESC LIMIT 1"
 _NEWEST_TELLING = "SELECT seq FROM events WHERE stream = ? AND kind NOT IN (?, ?) ORDER BY seq DESC LIMIT 1"
@@ -56,7 +47,7 @@ class Newest:
 
     def ends(self) -> tuple[End, ...]:
         """Of every rollout, oldest first."""
-        streams = [str(stream) for (stream,) in self._db.execute(STREAMS)]
+        streams = [str(stream) for (stream,) in self._db.execute(_STREAMS)]
         return tuple(self._end(stream) for stream in streams)
 
     def hash_at(self, stream: str, seq: int) -> str | None:

@@ -17,14 +17,16 @@ from pathlib import Path
 from rolloutctl.errors import JournalUnreachable
 from rolloutctl.journal import blobs, files, leases, schema, trouble
 from rolloutctl.journal.chain import COLUMNS, Chain, Row
+from rolloutctl.journal.holding import claim
 from rolloutctl.journal.moving import refuse_unless_empty
-from rolloutctl.journal.newest import STREAMS
 from rolloutctl.journal.rows import Draft, draft, event_of, name, refuse_effect, refuse_own, row_of, stream_name
+from rolloutctl.journal.streams import rollout_streams
 from rolloutctl.journal.verify import open_reader, verify
 from rolloutctl.model.events import GENESIS, Body, Event, LeaseReleased, LeaseTaken
 from rolloutctl.ports import Author, Lease, Verified
 
 _INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_STREAMS = rollout_streams("events")
 _TOO_FAR = 2**62
 """No journal counts so far; a damaged one may say so."""
 
@@ -94,7 +96,7 @@ class SqliteJournal:
 
     def streams(self) -> Sequence[str]:
         with trouble.plainly(self._path):
-            return [stream for (stream,) in self._db.execute(STREAMS)]
+            return [stream for (stream,) in self._db.execute(_STREAMS)]
 
     def head(self) -> tuple[int, str]:
         with trouble.plainly(self._path):
@@ -115,25 +117,19 @@ class SqliteJournal:
         finally:
             self._db.execute(f"PRAGMA busy_timeout = {usual}")
 
-    def data_version(self) -> int:
-        """Changes whenever another connection has committed, renewals of leases included; cheaper than `head`."""
-        with trouble.plainly(self._path):
-            return int(self._db.execute("PRAGMA data_version").fetchone()[0])
-
     def take_lease(self, stream: str, holder: str, ttl_s: float, author: Author, *, force: bool) -> Lease | None:
         """Whoever holds it already keeps the epoch and only renews; nothing is journalled then."""
         stream, holder = stream_name(stream), name(holder)
         with self._transaction():
             held = leases.find(self._db, stream)
-            if held is not None and held.belongs_to(holder):
-                return leases.grant(self._db, stream, holder, held.lease.epoch, ttl_s)
-            alive = held is not None and not held.expired and not held.released
-            if alive and not force:
+            got = claim(held, holder, force=force)
+            if got is None:
                 return None
-            previous = held.lease.holder if held is not None and alive else ""
+            if got.epoch is not None:
+                return leases.grant(self._db, stream, holder, got.epoch, ttl_s)
             epoch = leases.next_epoch(self._db, stream, held)
             lease = leases.grant(self._db, stream, holder, epoch, ttl_s)
-            taken = LeaseTaken(holder=holder, pid=os.getpid(), takeover_of=previous)
+            taken = LeaseTaken(holder=holder, pid=os.getpid(), takeover_of=got.takeover_of)
             self._insert(draft(stream, epoch, taken, author))
             return lease
 
@@ -146,7 +142,7 @@ class SqliteJournal:
         """Nothing happens when it is somebody else's or released already: there is nothing left to give back."""
         with self._transaction():
             held = leases.find(self._db, lease.stream)
-            if held is None or not held.belongs_to(lease.holder) or held.lease.epoch != lease.epoch:
+            if held is None or not held.stands(lease):
                 return
             leases.release(self._db, lease)
             self._insert(draft(lease.stream, lease.epoch, LeaseReleased(holder=lease.holder, why=why), author))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from rolloutctl.model.fields import Percent
 from rolloutctl.units import show_number
@@ -64,7 +64,7 @@ class CohortState(Value):
     native: str
     token: str = ""
     why_foreign: str = ""
-    warnings: tuple[str, ...] = Field(default=())
+    warnings: tuple[str, ...] = ()
 
     @property
     def effective(self) -> Cohort | None:

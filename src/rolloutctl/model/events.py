@@ -21,6 +21,7 @@ from rolloutctl.model.cohort import Cohort, CohortState, Target, Value
 from rolloutctl.model.fields import Duration, Instant
 from rolloutctl.model.kinds import (
     GENESIS,
+    HASH_DOMAIN,
     JOURNAL_STREAM,
     Action,
     EventClass,
@@ -31,6 +32,7 @@ from rolloutctl.model.kinds import (
     class_of,
     rollout_stream,
 )
+from rolloutctl.model.verdict import shown_as
 from rolloutctl.units import show_time
 
 __all__ = [
@@ -45,8 +47,6 @@ __all__ = [
     "class_of",
     "rollout_stream",
 ]
-
-_DOMAIN = b"rolloutctl-journal-1\0"
 
 
 class Body(Value):
@@ -174,7 +174,17 @@ class BreachLatched(Body):
 
     @property
     def shown(self) -> str:
-        return f"{self.criterion} · {self.segment}" if self.segment else self.criterion
+        return shown_as(self.criterion, self.segment)
+
+    @property
+    def of_guardrail(self) -> bool:
+        """It demands a rollback."""
+        return self.role == "guardrail"
+
+    @property
+    def counts(self) -> bool:
+        """It decides something; that of a criterion which only informs is shown, no more."""
+        return self.role != "info"
 
 
 class DecisionMade(Body):
@@ -397,7 +407,7 @@ def body_json(body: Body) -> str:
 def event_hash(seq: int, at: datetime, actor: str, host: str, stream: str, kind: str, epoch: int, body: str, prev: str) -> str:
     """`sha256(domain + canonical JSON array of every column and prev)`, hex (`journal.md`)."""
     row = canonical([seq, show_time(at), actor, host, stream, kind, epoch, body, prev])
-    return hashlib.sha256(_DOMAIN + row.encode()).hexdigest()
+    return hashlib.sha256(HASH_DOMAIN + row.encode()).hexdigest()
 
 
 def parse_body(kind: str, text: str, seq: int) -> tuple[Kind, Body]:

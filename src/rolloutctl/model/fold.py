@@ -15,7 +15,9 @@ from typing import TypeVar
 from rolloutctl.errors import JournalCorrupt
 from rolloutctl.model import events as ev
 from rolloutctl.model.events import Event, HoldKind, Kind, Purpose, Reality
+from rolloutctl.model.kinds import HoldCode
 from rolloutctl.model.state import Accepted, Countdown, Hold, OpenIntent, PhaseRun, RolloutState, Status, Step
+from rolloutctl.model.verdict import key_of
 
 MOST_POSTPONEMENTS = 2
 B = TypeVar("B", bound=ev.Body)
@@ -122,8 +124,7 @@ def _verdict(state: RolloutState, event: Event) -> RolloutState:
     body = _body(event, ev.VerdictChanged)
     if state.run is None or _of_another_attempt(state.run, body.attempt):
         return state
-    key = f"{body.criterion}/{body.segment}" if body.segment else body.criterion
-    return replace(state, verdicts={**state.verdicts, key: body.state})
+    return replace(state, verdicts={**state.verdicts, key_of(body.criterion, body.segment): body.state})
 
 
 def _of_another_attempt(run: PhaseRun, attempt: int) -> bool:
@@ -136,14 +137,14 @@ def _latched(state: RolloutState, event: Event) -> RolloutState:
     if state.run is None or _of_another_attempt(state.run, body.attempt):
         return state
     run = replace(state.run, breaches=(*state.run.breaches, body))
-    if body.role == "guardrail":
+    if body.of_guardrail:
         run = replace(run, breach_seq=event.seq)
     return replace(state, step=_unready(state.step, run), run=run)
 
 
 def _unready(step: Step, run: PhaseRun | None) -> Step:
     """READY does not survive a latched breach; one that is only shown (`info`) decides nothing."""
-    counts = run is not None and any(breach.role != "info" for breach in run.breaches)
+    counts = run is not None and bool(run.counted_breaches)
     return Step.BAKING if step is Step.READY and counts else step
 
 
@@ -179,7 +180,7 @@ def _decision(state: RolloutState, event: Event) -> RolloutState:
             )
         case ev.Action.RESUME:
             state = replace(state, flag_failure="")
-            if state.run is not None and any(hold.code == "deadline" for hold in state.holds):
+            if state.run is not None and any(hold.code == HoldCode.DEADLINE for hold in state.holds):
                 state = replace(state, run=replace(state.run, deadline_waived=True))
             return _accept(state, body, asked) if state.hold_by(HoldKind.PERSON) else state
         case ev.Action.BACK:
@@ -208,9 +209,9 @@ def _hold_set(state: RolloutState, event: Event) -> RolloutState:
     hold = Hold(by=body.by, code=body.code, reason=body.reason, since=body.at, actor=actor, seq=event.seq)
     others = tuple(other for other in state.holds if other.by is not body.by)
     before = state.hold_by(body.by)
-    if before is not None and before.code == "drift" and body.code not in _OVER_DRIFT:
+    if before is not None and before.code == HoldCode.DRIFT and body.code not in _OVER_DRIFT:
         state = replace(state, drifted="", drifted_by=())
-    countdown = None if body.by is HoldKind.PERSON or body.code == "recovered" else state.countdown
+    countdown = None if body.by is HoldKind.PERSON or body.code == HoldCode.RECOVERED else state.countdown
     state = _done(state, ev.Action.HOLD) if body.by is HoldKind.PERSON else state
     # A hold may begin before it was journalled (when evidence went missing), but not within one that is counted already.
     counted = state.run.held_until if state.run is not None else None
@@ -222,7 +223,7 @@ def _hold_cleared(state: RolloutState, event: Event) -> RolloutState:
     body = _body(event, ev.HoldCleared)
     state = _done(state, ev.Action.RESUME) if body.by is HoldKind.PERSON else state
     ended = state.hold_by(body.by)
-    if ended is not None and ended.code == "drift":
+    if ended is not None and ended.code == HoldCode.DRIFT:
         state = replace(state, drifted="", drifted_by=())
     rest = tuple(hold for hold in state.holds if hold.by is not body.by)
     if rest or state.held_since is None:
@@ -304,7 +305,7 @@ def _settled(state: RolloutState, event: Event) -> RolloutState:
     if open_intent.intent.purpose not in _STEPS:
         return replace(state, rollback_settled=True)
     advanced = open_intent.intent.purpose is Purpose.ADVANCE
-    breached = advanced and state.run is not None and any(breach.role == "guardrail" for breach in state.run.breaches)
+    breached = advanced and state.guardrail_breach is not None
     return replace(
         state,
         phase=open_intent.intent.index,
@@ -333,7 +334,7 @@ def _unknown(state: RolloutState, event: Event) -> RolloutState:
     body = _body(event, ev.FlagUnknown)
     if state.open_intent is None or state.open_intent.seq != body.intent:
         return state
-    tried = replace(state.open_intent, unknown=body.why, unknown_at=body.at, look_at=body.look_at, not_applied=False)
+    tried = replace(state.open_intent, unknown=body.why, look_at=body.look_at, not_applied=False)
     if tried.intent.purpose in _STEPS:
         return replace(state, open_intent=tried)
     return replace(state, open_intent=tried, rollback_tries=state.rollback_tries + 1, rollback_tried_at=body.at)
@@ -354,14 +355,12 @@ def _reconciled(state: RolloutState, event: Event) -> RolloutState:
         case Reality.NOT_APPLIED:
             if state.open_intent is None or state.open_intent.seq != body.intent:
                 return state
-            tried = replace(
-                state.open_intent, unknown="", unknown_at=None, look_at=None, not_applied=True, tries=state.open_intent.tries + 1
-            )
+            tried = replace(state.open_intent, unknown="", look_at=None, not_applied=True, tries=state.open_intent.tries + 1)
             return replace(state, open_intent=tried)
 
 
 _ROLLING_BACK = frozenset({Status.ROLLING_BACK, Status.ROLLBACK_UNKNOWN})
-_OVER_DRIFT = frozenset({"drift", "breach", "recovered"})
+_OVER_DRIFT = frozenset({HoldCode.DRIFT, HoldCode.BREACH, HoldCode.RECOVERED})
 """Codes of automatic holds that drift does not outrank: they may stand while the flag is still drifted."""
 _SERVED = frozenset({Step.BAKING, Step.READY, Step.SETTLING})
 _STEPS = frozenset({Purpose.ADVANCE, Purpose.BACK})

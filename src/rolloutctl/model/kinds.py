@@ -9,6 +9,8 @@ from enum import StrEnum
 
 GENESIS = "0" * 64
 """`prev` of the first event."""
+HASH_DOMAIN = b"rolloutctl-journal-1\0"
+"""Begins whatever is hashed into the chain, so that no hash of anything else can be taken for one."""
 
 
 class Kind(StrEnum):
@@ -127,6 +129,29 @@ class HoldKind(StrEnum):
     AUTOMATIC = "automatic"
 
 
+class HoldCode(StrEnum):
+    """Why it is held. Journalled as text: a reader of an older version shows a code that it does not know."""
+
+    PERSON = "person"
+    """Somebody asked for it."""
+    EVIDENCE = "evidence"
+    """Evidence is missing past its grace, a signal is in BREACH, or nothing passes."""
+    BREACH = "breach"
+    """A guardrail is in BREACH, and the plan does not roll back by itself."""
+    RECOVERED = "recovered"
+    """A countdown ran out while nobody drove, and the breach looks recovered: a person decides."""
+    DEADLINE = "deadline"
+    """Not READY in time; a person may resume."""
+    DRIFT = "drift"
+    """Somebody else changed the flag."""
+    FLAG = "flag"
+    """The flag could not be changed."""
+    UNSEEN = "unseen"
+    """Clients do not follow the change."""
+    EXPOSURE = "exposure"
+    """The canary gets more or fewer users than its cohort says."""
+
+
 class Purpose(StrEnum):
     ADVANCE = "advance"
     BACK = "back"
@@ -143,8 +168,17 @@ class Reality(StrEnum):
     FOREIGN = "foreign"
 
 
+ROLLOUT_STREAM = "rollout/"
+"""Begins the name of every rollout's stream; its id follows."""
+
+
 def rollout_stream(plan: str, attempt: int) -> str:
-    return f"rollout/{plan}#{attempt}"
+    return f"{ROLLOUT_STREAM}{plan}#{attempt}"
+
+
+def rollout_of(stream: str) -> str:
+    """The id of a rollout's stream; any other stream's name as it is."""
+    return stream.removeprefix(ROLLOUT_STREAM)
 
 
 JOURNAL_STREAM = "journal"

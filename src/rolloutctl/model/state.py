@@ -43,6 +43,19 @@ class Status(StrEnum):
         return self.value.replace("_", " ")
 
 
+WORST_FIRST = (
+    Status.ROLLBACK_UNKNOWN,
+    Status.ROLLING_BACK,
+    Status.ACTIVE,
+    Status.STABILISING,
+    Status.SEALED,
+    Status.ROLLED_BACK,
+    Status.ABORTED,
+    Status.DONE,
+)
+"""In which order rollouts are listed: what wants somebody's eyes first."""
+
+
 class Step(StrEnum):
     """Where the phase `target` is."""
 
@@ -88,7 +101,6 @@ class OpenIntent:
     intent: FlagIntent
     unknown: str = ""
     """Why the outcome is unknown; empty: no outcome was written."""
-    unknown_at: datetime | None = None
     look_at: datetime | None = None
     """Not before this is a look worth anything: a write that timed out may still land."""
     not_applied: bool = False
@@ -130,6 +142,16 @@ class PhaseRun:
     """Newest latched guardrail breach."""
     deadline_waived: bool = False
     """A person resumed after the deadline."""
+
+    @property
+    def guardrail_breaches(self) -> tuple[BreachLatched, ...]:
+        """Those that demand a rollback, oldest first."""
+        return tuple(breach for breach in self.breaches if breach.of_guardrail)
+
+    @property
+    def counted_breaches(self) -> tuple[BreachLatched, ...]:
+        """Those that keep the phase from ever being READY, oldest first."""
+        return tuple(breach for breach in self.breaches if breach.counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +251,21 @@ class RolloutState:
     def held(self) -> bool:
         return bool(self.holds)
 
+    @property
+    def judged(self) -> bool:
+        """Whether a phase attempt runs whose criteria are judged now."""
+        return self.run is not None and self.status in {Status.ACTIVE, Status.STABILISING}
+
+    @property
+    def guardrail_breach(self) -> BreachLatched | None:
+        """The first of the present phase attempt; it stays for the whole attempt."""
+        return next(iter(self.run.guardrail_breaches), None) if self.run is not None else None
+
+    @property
+    def counted_breach(self) -> BreachLatched | None:
+        """What keeps the present phase attempt from ever being READY: its guardrail breach, else that of a signal."""
+        return self.guardrail_breach or (next(iter(self.run.counted_breaches), None) if self.run is not None else None)
+
     def hold_by(self, by: HoldKind) -> Hold | None:
         return next((hold for hold in self.holds if hold.by is by), None)
 
@@ -237,8 +274,8 @@ class RolloutState:
         """Of the present attempt; None before the first."""
         if self.run is None:
             return None
-        stops = [breach.at for breach in self.run.breaches if breach.role != "info"]
-        return BakeClock(self.run.started_at, self.run.held, self.held_since, min(stops, default=None))
+        stopped_at = min((breach.at for breach in self.run.counted_breaches), default=None)
+        return BakeClock(self.run.started_at, self.run.held, self.held_since, stopped_at)
 
     def baked(self, now: datetime) -> timedelta:
         """Bake time of the present attempt that counts."""

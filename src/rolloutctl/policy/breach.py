@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from rolloutctl.model.events import Action, BreachLatched, HoldKind, HoldRequested
+from rolloutctl.model.kinds import HoldCode
 from rolloutctl.model.state import RolloutState
 from rolloutctl.model.verdict import Verdict
-from rolloutctl.plan.model import OnBreach, Plan, Role
+from rolloutctl.plan.model import OnBreach, Plan
 from rolloutctl.policy import decision as do
 from rolloutctl.policy.facts import Facts
 
@@ -15,46 +16,38 @@ JUDGE_WITHIN = timedelta(seconds=60)
 """A driver that took over and has no verdict by then cannot judge."""
 
 
-def worst_breach(state: RolloutState) -> BreachLatched | None:
-    """The first guardrail breach of the present phase attempt."""
-    breaches = state.run.breaches if state.run is not None else ()
-    return next((breach for breach in breaches if breach.role == Role.GUARDRAIL), None)
-
-
-def latched(state: RolloutState) -> BreachLatched | None:
-    """What keeps the present phase attempt from ever being READY: its guardrail breach, else that of a signal."""
-    breaches = state.run.breaches if state.run is not None else ()
-    return worst_breach(state) or next((breach for breach in breaches if breach.role == Role.SIGNAL), None)
-
-
 def on_breach(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:
-    breach = worst_breach(state)
+    breach = state.guardrail_breach
     if breach is None or plan.rollback.irreversible is not None:
         return None
-    shown = breach.shown
     match plan.rollback.on_breach:
         case OnBreach.HOLD:
             return None
         case OnBreach.AUTO:
-            return do.Decide(Action.ROLLBACK, accepted=True, reasons=(f"BREACH of {shown}: {breach.why}",))
+            return do.Decide(Action.ROLLBACK, accepted=True, reasons=(_because(breach),))
         case OnBreach.ASK:
-            return _ask(plan, state, facts, breach, shown)
+            return _ask(plan, state, facts, breach)
 
 
-def _ask(plan: Plan, state: RolloutState, facts: Facts, breach: BreachLatched, shown: str) -> do.Decision | None:
+def _because(breach: BreachLatched) -> str:
+    return f"BREACH of {breach.shown}: {breach.why}"
+
+
+def _ask(plan: Plan, state: RolloutState, facts: Facts, breach: BreachLatched) -> do.Decision | None:
     countdown = state.countdown
     if countdown is None:
         person, automatic = state.hold_by(HoldKind.PERSON), state.hold_by(HoldKind.AUTOMATIC)
         held_after = person is not None and state.run is not None and person.seq > state.run.breach_seq
-        asked_already = automatic is not None and automatic.code == "recovered"
+        asked_already = automatic is not None and automatic.code == HoldCode.RECOVERED
         if held_after or asked_already or _asks_otherwise(state):
             return None
-        return do.StartCountdown(breach.criterion, breach.segment, f"{shown}: {breach.why}", facts.now + plan.rollback.countdown)
+        why = f"{breach.shown}: {breach.why}"
+        return do.StartCountdown(breach.criterion, breach.segment, why, facts.now + plan.rollback.countdown)
     if facts.now < countdown.fires_at or _asks_otherwise(state):
         return None
     if countdown.fires_at <= facts.driving_since:
-        return _unattended(state, facts, shown, breach)
-    return do.Decide(Action.ROLLBACK, accepted=True, reasons=(f"BREACH of {shown}: {breach.why}", "the countdown ran out"))
+        return _unattended(state, facts, breach)
+    return do.Decide(Action.ROLLBACK, accepted=True, reasons=(_because(breach), "the countdown ran out"))
 
 
 def _asks_otherwise(state: RolloutState) -> bool:
@@ -70,23 +63,24 @@ def _asks_otherwise(state: RolloutState) -> bool:
     )
 
 
-def _unattended(state: RolloutState, facts: Facts, shown: str, breach: BreachLatched) -> do.Decision | None:
+def _unattended(state: RolloutState, facts: Facts, breach: BreachLatched) -> do.Decision | None:
     """The countdown ran out while nobody drove: judge again. Still a breach, or cannot judge: roll back; recovered: ask."""
     if facts.phase_verdict is None and facts.now < facts.driving_since + JUDGE_WITHIN:
         return None
-    latched = [b for b in (state.run.breaches if state.run is not None else ()) if b.role == Role.GUARDRAIL]
+    latched = state.run.guardrail_breaches if state.run is not None else ()
     now = {(verdict.criterion, verdict.segment): verdict for verdict in facts.verdicts}
-    verdicts = [now.get((b.criterion, b.segment)) for b in latched]
+    verdicts = [now.get((each.criterion, each.segment)) for each in latched]
     if all(verdict is not None and recovered(verdict) for verdict in verdicts):
         return do.SetHold(
             HoldKind.AUTOMATIC,
-            "recovered",
-            f"{shown} was in BREACH and its countdown ran out while nobody drove; it looks recovered now, a person decides",
+            HoldCode.RECOVERED,
+            f"{breach.shown} was in BREACH and its countdown ran out while nobody drove;"
+            " it looks recovered now, a person decides",
         )
     return do.Decide(
         Action.ROLLBACK,
         accepted=True,
-        reasons=(f"BREACH of {shown}: {breach.why}", "the countdown ran out while nobody drove, and it has not recovered"),
+        reasons=(_because(breach), "the countdown ran out while nobody drove, and it has not recovered"),
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rolloutctl.model.events import Action, HoldKind
+from rolloutctl.model.kinds import HoldCode
 from rolloutctl.model.state import RolloutState, Status, Step
 from rolloutctl.model.verdict import PhaseState
-from rolloutctl.plan.model import Plan, Role
-from rolloutctl.policy.breach import latched
+from rolloutctl.plan.model import Plan
 from rolloutctl.policy.facts import Facts
 from rolloutctl.policy.permission import refusal
 from rolloutctl.units import show_clock, show_duration
@@ -54,7 +54,7 @@ def conditions(plan: Plan, state: RolloutState, facts: Facts, asking: str) -> tu
         reasons.append(
             Reason(ok=False, code="hold", text=f"{person.actor} holds it: {person.reason.rstrip('.') or 'no reason given'}.")
         )
-    if (automatic := state.hold_by(HoldKind.AUTOMATIC)) is not None and automatic.code not in {"evidence", "flag"}:
+    if (automatic := state.hold_by(HoldKind.AUTOMATIC)) is not None and automatic.code not in {HoldCode.EVIDENCE, HoldCode.FLAG}:
         reasons.append(Reason(ok=False, code="held", text=f"Held: {automatic.reason.rstrip('.')}."))
     if index < len(plan.phases):
         reasons += _signatures(plan, state, index, asking)
@@ -83,8 +83,8 @@ def _evidence(plan: Plan, state: RolloutState, facts: Facts) -> list[Reason]:
     phase = plan.phases[state.phase]
     baked, verdict = state.baked(facts.now), facts.phase_verdict
     reasons = []
-    if (breach := latched(state)) is not None:
-        is_ = PhaseState.BREACH if breach.role == Role.GUARDRAIL else PhaseState.HOLD
+    if (breach := state.counted_breach) is not None:
+        is_ = PhaseState.BREACH if breach.of_guardrail else PhaseState.HOLD
         reasons.append(
             Reason(
                 ok=False, code="verdict", text=f"Phase {phase.name} is {is_}: BREACH of {breach.shown}: {breach.why.rstrip('.')}."

@@ -9,11 +9,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from rolloutctl.model.events import Action, HoldKind, Purpose
+from rolloutctl.model.kinds import HoldCode
 from rolloutctl.model.state import Accepted, RolloutState, Status, Step
 from rolloutctl.model.verdict import PhaseState
 from rolloutctl.plan.model import Advance, Plan
 from rolloutctl.policy import decision as do
-from rolloutctl.policy.breach import latched, on_breach, worst_breach
+from rolloutctl.policy.breach import on_breach
 from rolloutctl.policy.conditions import FINISH, against, conditions, drift_of
 from rolloutctl.policy.facts import Facts
 from rolloutctl.policy.holds import automatic_hold, missing_since
@@ -54,7 +55,7 @@ def _in_flight(state: RolloutState, facts: Facts) -> do.Decision | None:
     if intent is None:
         return None
     if state.accepted is not None and state.accepted.action is Action.HOLD:
-        return do.SetHold(HoldKind.PERSON, "person", state.accepted.why)
+        return do.SetHold(HoldKind.PERSON, HoldCode.PERSON, state.accepted.why)
     if (hold := hold_first(state, facts)) is not None:
         return hold
     if intent.not_applied and intent.intent.purpose is Purpose.ADVANCE and (why := _stops(state)):
@@ -70,7 +71,7 @@ def _in_flight(state: RolloutState, facts: Facts) -> do.Decision | None:
 
 def _stops(state: RolloutState) -> str:
     """Why a step forward that has not happened is not sent again."""
-    breach, person = worst_breach(state), state.hold_by(HoldKind.PERSON)
+    breach, person = state.guardrail_breach, state.hold_by(HoldKind.PERSON)
     if breach is not None:
         return f"it has not happened and is not sent again: BREACH of {breach.shown}"
     return f"it has not happened and is not sent again: {person.actor} holds it" if person is not None else ""
@@ -89,7 +90,7 @@ def _carry_out(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | N
         case Action.ABORT:
             return do.End("ABORTED", todo.why or "a person stopped it at the present exposure")
         case Action.HOLD:
-            return do.SetHold(HoldKind.PERSON, "person", todo.why)
+            return do.SetHold(HoldKind.PERSON, HoldCode.PERSON, todo.why)
         case Action.RESUME:
             return do.ClearHold(HoldKind.PERSON, todo.why or "resumed")
         case _:
@@ -98,7 +99,7 @@ def _carry_out(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | N
 
 def _forward(plan: Plan, state: RolloutState, facts: Facts, todo: Accepted) -> do.Decision | None:
     """A step forward is withdrawn when a breach was latched since, or when a driver that took over finds it is not safe now."""
-    breach = worst_breach(state)
+    breach = state.guardrail_breach
     why: tuple[str, ...] = (f"BREACH of {breach.shown} came before it was carried out",) if breach is not None else ()
     if not why and todo.at < facts.driving_since:
         if state.requests:
@@ -125,7 +126,7 @@ def _hold(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:
     if wanted is None:
         return do.ClearHold(HoldKind.AUTOMATIC, f"over: {present.reason}") if present is not None else None
     if present is None or (present.code, present.reason) != wanted:
-        since = missing_since(facts) if wanted[0] == "evidence" else None
+        since = missing_since(facts) if wanted[0] == HoldCode.EVIDENCE else None
         return do.SetHold(HoldKind.AUTOMATIC, *wanted, since=since)
     return None
 
@@ -137,7 +138,7 @@ def _settle(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None
         return do.Wait(until=state.settle_until)
     if facts.verification is None or facts.verify_due:
         return do.Verify()
-    if not facts.verification.seen or state.hold_by(HoldKind.AUTOMATIC) is not None or worst_breach(state) is not None:
+    if not facts.verification.seen or state.hold_by(HoldKind.AUTOMATIC) is not None or state.guardrail_breach is not None:
         return None
     phase = plan.phases[state.phase]
     return do.StartBaking(phase.name, facts.verification.how, phase.stabilise)
@@ -145,7 +146,7 @@ def _settle(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None
 
 def _ready(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:
     """Before requests are answered: an advance that is accepted leaves a phase that the journal calls READY."""
-    if state.step is not Step.BAKING or state.held or latched(state) is not None:
+    if state.step is not Step.BAKING or state.held or state.counted_breach is not None:
         return None
     phase, verdict = plan.phases[state.phase], facts.phase_verdict
     over = state.baked(facts.now) >= phase.bake and verdict is not None and verdict.state is PhaseState.READY

@@ -94,6 +94,7 @@ class MarkReady:
 class SetHold:
     by: HoldKind
     code: str
+    """A `HoldCode`."""
     reason: str
     since: datetime | None = None
     """When the reason began; None: now. Bake time is not counted from then on."""

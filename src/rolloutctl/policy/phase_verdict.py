@@ -6,14 +6,14 @@ from typing import assert_never
 
 from rolloutctl.model.state import PhaseRun
 from rolloutctl.model.verdict import WORST_FIRST, PhaseState, PhaseVerdict, State, Verdict
-from rolloutctl.plan.model import OnMissing, Plan, RatioCriterion, Role, ValueCriterion
+from rolloutctl.plan.model import AnyCriterion, OnMissing, Plan, Role
 
 
 def worst_first(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
     return tuple(sorted(verdicts, key=lambda verdict: (WORST_FIRST.index(verdict.state), verdict.key)))
 
 
-def effective(verdict: Verdict, criterion: RatioCriterion | ValueCriterion) -> State | None:
+def effective(verdict: Verdict, criterion: AnyCriterion) -> State | None:
     """The state that counts: past its grace, missing evidence becomes what the plan declares; None: ignored."""
     if not verdict.state.missing_evidence or not verdict.grace_over:
         return verdict.state

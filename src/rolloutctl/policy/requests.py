@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rolloutctl.model import events as ev
 from rolloutctl.model.events import Action, Event, HoldKind
+from rolloutctl.model.kinds import HoldCode
 from rolloutctl.model.state import RolloutState
 from rolloutctl.plan.model import Plan
 from rolloutctl.policy import decision as do
@@ -13,28 +14,27 @@ from rolloutctl.policy.permission import may_sign, refusal
 
 
 def rollback_first(state: RolloutState, facts: Facts) -> do.Decision | None:
-    for request in state.requests:
-        if isinstance(request.body, ev.RollbackRequested):
-            why = refusal(facts.config, request.actor, state.target.environment, Action.ROLLBACK)
-            reasons = (why,) if why else (f"{request.actor} asked" + (f": {request.body.why}" if request.body.why else ""),)
-            return do.Decide(Action.ROLLBACK, accepted=not why, reasons=reasons, request=request.seq)
-    return None
+    return _overtaking(Action.ROLLBACK, ev.RollbackRequested, state, facts)
 
 
 def hold_first(state: RolloutState, facts: Facts) -> do.Decision | None:
     """A hold is heard while a change is in flight: nothing else may be, until its outcome is known."""
-    for request in state.requests:
-        if isinstance(request.body, ev.HoldRequested):
-            why = refusal(facts.config, request.actor, state.target.environment, Action.HOLD)
-            return do.Decide(Action.HOLD, accepted=not why, reasons=(why,) if why else _for(request), request=request.seq)
-    return None
+    return _overtaking(Action.HOLD, ev.HoldRequested, state, facts)
+
+
+def _overtaking(action: Action, kind: type[ev.Asked], state: RolloutState, facts: Facts) -> do.Decision | None:
+    request = next((request for request in state.requests if isinstance(request.body, kind)), None)
+    if request is None:
+        return None
+    why = refusal(facts.config, request.actor, state.target.environment, action)
+    return do.Decide(action, accepted=not why, reasons=(why,) if why else _for(request), request=request.seq)
 
 
 def answer(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:
     if not state.requests:
         return None
     request = state.requests[0]
-    action, phase = _asked(request)
+    action, phase = asked(request)
     refused = refusal(facts.config, request.actor, state.target.environment, action)
     missing = (refused,) if refused else _missing(plan, state, facts, request, phase)
     codes = _codes(plan, state, facts, request) if missing and not refused else ()
@@ -56,7 +56,8 @@ def _for(request: Event) -> tuple[str, ...]:
     return (f"{request.actor} asked" + (f": {why}" if why else ""),)
 
 
-def _asked(request: Event) -> tuple[Action, str]:
+def asked(request: Event) -> tuple[Action, str]:
+    """What a request asks for, and the phase it names where it names one."""
     match request.body:
         case ev.AdvanceRequested(to=to):
             return (Action.FINISH if to == FINISH else Action.ADVANCE, to)
@@ -105,9 +106,9 @@ def _resume(state: RolloutState) -> tuple[str, ...]:
     if automatic is None:
         return ("nothing holds it.",)
     match automatic.code:
-        case "deadline":
+        case HoldCode.DEADLINE:
             return ()
-        case "breach" | "recovered":
+        case HoldCode.BREACH | HoldCode.RECOVERED:
             return (f"a breach stays in its attempt: step back, roll back or abort. Held: {automatic.reason.rstrip('.')}.",)
         case _:
             return (f"no person holds it; it goes on when the reason ends: {automatic.reason.rstrip('.')}.",)

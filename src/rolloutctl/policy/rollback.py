@@ -11,8 +11,10 @@ from rolloutctl.plan.model import Plan, RollbackTo
 from rolloutctl.policy import decision as do
 from rolloutctl.policy.facts import Facts
 from rolloutctl.policy.permission import refusal
+from rolloutctl.policy.requests import asked
 
 UNKNOWN_AFTER_TRIES = 3
+"""Tries that the flag server has not confirmed before it is said that a person must look."""
 UNKNOWN_AFTER_UNSEEN = timedelta(seconds=60)
 """Clients that have not followed this long after the settle time: a person must look."""
 _LONGEST_PAUSE_S = 30
@@ -54,19 +56,7 @@ def _join(state: RolloutState, facts: Facts, request: Event) -> do.Decision:
             why = refusal(facts.config, request.actor, state.target.environment, Action.CHECKED) or why
             return do.Decide(Action.CHECKED, accepted=not why, reasons=(why,) if why else (), request=seq)
         case _:
-            action = _ACTION_OF.get(request.kind, Action.RESUME)
-            return do.Decide(action, accepted=False, reasons=("the rollout is being rolled back.",), request=seq)
-
-
-_ACTION_OF = {
-    Kind.ADVANCE_REQUESTED: Action.ADVANCE,
-    Kind.BACK_REQUESTED: Action.BACK,
-    Kind.HOLD_REQUESTED: Action.HOLD,
-    Kind.RESUME_REQUESTED: Action.RESUME,
-    Kind.ABORT_REQUESTED: Action.ABORT,
-    Kind.APPROVAL_GIVEN: Action.APPROVE,
-    Kind.GATE_SIGNED: Action.SIGN,
-}
+            return do.Decide(asked(request)[0], accepted=False, reasons=("the rollout is being rolled back.",), request=seq)
 
 
 def _pause(state: RolloutState, facts: Facts) -> datetime | None:

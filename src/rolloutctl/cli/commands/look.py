@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from rolloutctl.cli.goals import Goal
 from rolloutctl.cli.options import Json, Rollout, globals_of
-
-
-class Goal(StrEnum):
-    """What `wait` waits for."""
-
-    BAKING = "baking"
-    READY = "ready"
-    DONE = "done"
-    ROLLED_BACK = "rolled-back"
-    ENDED = "ended"
 
 
 def status(

@@ -72,7 +72,7 @@ def journal_verify(
 ) -> int:
     """Check every link, column and blob offline; says what that shows and what it cannot.
 
-    Exit code: 0 nothing found, 1 findings, 7 it cannot be read.
+    Exit code: 0 nothing found, 1 findings, or no journal any more, 7 it cannot be reached.
     """
     from rolloutctl.cli.journal import verify
 
@@ -97,7 +97,7 @@ def journal_copy(
 ) -> int:
     """Copy the whole journal with its hashes; the original stays as it is, and nobody drives the copy.
 
-    Exit code: 0 copied, 6 the target holds a journal already, 7 one of them cannot be reached or does not verify.
+    Exit code: 0 copied, 1 ours does not verify, 6 the target holds a journal already, 7 one of them cannot be reached.
     """
     from rolloutctl.cli.journal import copy_to
 

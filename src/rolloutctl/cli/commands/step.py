@@ -9,8 +9,6 @@ import typer
 from rolloutctl.cli.options import Json, Rollout, Wait, Why, globals_of
 from rolloutctl.errors import InvalidInput
 
-Reason = Annotated[str, typer.Option("--why", help="The reason; it is journalled.", metavar="TEXT", show_default=False)]
-
 
 def advance(
     ctx: typer.Context,
@@ -46,7 +44,7 @@ def back(
     return step(globals_of(ctx), CommandKind.BACK, rollout, to=to, why=why, stay=wait, as_json=json)
 
 
-def hold(ctx: typer.Context, rollout: Rollout, why: Reason, json: Json = False) -> int:
+def hold(ctx: typer.Context, rollout: Rollout, why: Why, json: Json = False) -> int:
     """Hold: nothing advances, the bake clock stands still, until a person resumes."""
     from rolloutctl.cli.acting import ask
     from rolloutctl.engine.commands import CommandKind
@@ -96,7 +94,7 @@ def gate(
     return sign(globals_of(ctx), rollout, gate, go=go, checks=tuple(check or ()), all_checks=all_checks, why=why, as_json=json)
 
 
-def postpone(ctx: typer.Context, rollout: Rollout, why: Reason, json: Json = False) -> int:
+def postpone(ctx: typer.Context, rollout: Rollout, why: Why, json: Json = False) -> int:
     """Postpone the countdown that would roll back, by its own length; at most twice."""
     from rolloutctl.cli.acting import ask
     from rolloutctl.engine.commands import CommandKind
@@ -104,7 +102,7 @@ def postpone(ctx: typer.Context, rollout: Rollout, why: Reason, json: Json = Fal
     return ask(globals_of(ctx), CommandKind.POSTPONE, rollout, why=why, as_json=json)
 
 
-def abort(ctx: typer.Context, rollout: Rollout, why: Reason, json: Json = False) -> int:
+def abort(ctx: typer.Context, rollout: Rollout, why: Why, json: Json = False) -> int:
     """End the rollout at its present exposure: the flag stays as it is."""
     from rolloutctl.cli.acting import ask
     from rolloutctl.engine.commands import CommandKind

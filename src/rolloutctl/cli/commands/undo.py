@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from rolloutctl.cli.commands.step import Reason
 from rolloutctl.cli.options import Json, Rollout, Why, globals_of
 
 
@@ -59,7 +58,7 @@ def off(
     return turn_off(globals_of(ctx), provider, flag, env, project, why=why, as_json=json)
 
 
-def checked(ctx: typer.Context, rollout: Rollout, why: Reason, json: Json = False) -> int:
+def checked(ctx: typer.Context, rollout: Rollout, why: Why, json: Json = False) -> int:
     """Say that a person has looked at the flag server and it is off: ends ROLLBACK UNKNOWN."""
     from rolloutctl.cli.acting import ask
     from rolloutctl.engine.commands import CommandKind

@@ -1,16 +1,15 @@
-"""The lease table in PostgreSQL: who drives a stream, by the database's own clock.
+"""The lease table in PostgreSQL, by the database's own clock.
 
 Every function runs inside the caller's transaction, which holds the writers' lock.
 """
 
 from __future__ import annotations
 
-import math
 from datetime import UTC
 
 from psycopg import Connection
 
-from rolloutctl.journal.leases import Held, lost
+from rolloutctl.journal.holding import Held, check_lasts, standing
 from rolloutctl.journal.postgres.schema import SCHEMA
 from rolloutctl.ports import Lease
 
@@ -36,8 +35,7 @@ def next_epoch(db: Connection, stream: str, held: Held | None) -> int:
 
 def grant(db: Connection, stream: str, holder: str, epoch: int, ttl_s: float) -> Lease:
     """Write the row. Raises ValueError when `ttl_s` is no positive time."""
-    if not 0 < ttl_s < math.inf:
-        raise ValueError(f"a lease cannot last {ttl_s} seconds")
+    check_lasts(ttl_s)
     db.execute(
         f"INSERT INTO {SCHEMA}.leases (stream, holder, epoch, expires_at, ttl_s, released)"
         " VALUES (%(stream)s, %(holder)s, %(epoch)s, clock_timestamp() + make_interval(secs => %(ttl)s), %(ttl)s, false)"
@@ -52,10 +50,7 @@ def grant(db: Connection, stream: str, holder: str, epoch: int, ttl_s: float) ->
 
 def check(db: Connection, lease: Lease) -> Held:
     """The row, if `lease` still stands. Raises LeaseLost."""
-    held = find(db, lease.stream)
-    if held is not None and held.belongs_to(lease.holder) and held.lease.epoch == lease.epoch:
-        return held
-    raise lost(lease, held)
+    return standing(find(db, lease.stream), lease)
 
 
 def imply_renewal(db: Connection, held: Held) -> None:

@@ -13,7 +13,6 @@ from psycopg.pq import TransactionStatus
 from rolloutctl.errors import JournalUnreachable
 from rolloutctl.journal.postgres import schema
 from rolloutctl.journal.postgres.trouble import LostError, plainly
-from rolloutctl.journal.trouble import STILL_SAFE
 
 _DEFAULTS = {
     "application_name": "rolloutctl",
@@ -135,6 +134,3 @@ def refuse_inline_password(url: str) -> None:
                 "the URL of the journal holds a password.",
                 remedy='Take it out and write password = { env = "NAME" } beside it, or use the password file of PostgreSQL.',
             )
-
-
-__all__ = ["STILL_SAFE", "Link", "place", "refuse_inline_password"]

@@ -20,6 +20,7 @@ from psycopg import Connection
 from rolloutctl.errors import JournalCorrupt, JournalUnreachable
 from rolloutctl.journal.blobs import digest_of, not_its_digest, not_there, unpack
 from rolloutctl.journal.chain import COLUMNS, Chain, Row
+from rolloutctl.journal.holding import claim
 from rolloutctl.journal.moving import refuse_unless_empty
 from rolloutctl.journal.postgres import leases, schema
 from rolloutctl.journal.postgres.link import Link, refuse_inline_password
@@ -27,6 +28,7 @@ from rolloutctl.journal.postgres.schema import SCHEMA
 from rolloutctl.journal.postgres.trouble import LostError
 from rolloutctl.journal.postgres.verify import verify
 from rolloutctl.journal.rows import Draft, draft, event_of, name, refuse_effect, refuse_own, row_of, stream_name
+from rolloutctl.journal.streams import rollout_streams
 from rolloutctl.journal.trouble import STILL_SAFE
 from rolloutctl.model.events import Body, Event, LeaseReleased, LeaseTaken
 from rolloutctl.model.kinds import GENESIS
@@ -36,17 +38,7 @@ T = TypeVar("T")
 _INSERT = f"INSERT INTO {SCHEMA}.events ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 _KEEP = f"INSERT INTO {SCHEMA}.blobs (digest, size, content) VALUES (%s, %s, %s) ON CONFLICT (digest) DO NOTHING"
 _HEAD = f"SELECT seq, hash FROM {SCHEMA}.events ORDER BY seq DESC LIMIT 1"
-_STREAMS = f"""
-WITH RECURSIVE found (stream) AS (
-  SELECT min(stream) FROM {SCHEMA}.events WHERE stream >= 'rollout/' AND stream < 'rollout0'
-  UNION ALL
-  SELECT (SELECT min(e.stream) FROM {SCHEMA}.events e WHERE e.stream > found.stream AND e.stream < 'rollout0')
-  FROM found WHERE found.stream IS NOT NULL
-)
-SELECT stream FROM found WHERE stream IS NOT NULL
-ORDER BY (SELECT min(seq) FROM {SCHEMA}.events e WHERE e.stream = found.stream)
-"""
-"""Hops from stream to stream through the index: costs as many steps as there are rollouts, not events."""
+_STREAMS = rollout_streams(f"{SCHEMA}.events")
 
 
 def open_postgres(
@@ -134,15 +126,14 @@ class PostgresJournal:
 
         def take(db: Connection) -> Lease | None:
             held = leases.find(db, stream)
-            if held is not None and held.belongs_to(holder):
-                return leases.grant(db, stream, holder, held.lease.epoch, ttl_s)
-            alive = held is not None and not held.expired and not held.released
-            if alive and not force:
+            got = claim(held, holder, force=force)
+            if got is None:
                 return None
-            previous = held.lease.holder if held is not None and alive else ""
+            if got.epoch is not None:
+                return leases.grant(db, stream, holder, got.epoch, ttl_s)
             epoch = leases.next_epoch(db, stream, held)
             lease = leases.grant(db, stream, holder, epoch, ttl_s)
-            taken = LeaseTaken(holder=holder, pid=os.getpid(), takeover_of=previous)
+            taken = LeaseTaken(holder=holder, pid=os.getpid(), takeover_of=got.takeover_of)
             self._insert(db, draft(stream, epoch, taken, author))
             return lease
 
@@ -160,7 +151,7 @@ class PostgresJournal:
 
         def release(db: Connection) -> None:
             held = leases.find(db, lease.stream)
-            if held is None or not held.belongs_to(lease.holder) or held.lease.epoch != lease.epoch:
+            if held is None or not held.stands(lease):
                 return
             leases.release(db, lease)
             self._insert(db, draft(lease.stream, lease.epoch, LeaseReleased(holder=lease.holder, why=why), author))
@@ -270,5 +261,7 @@ def _head(db: Connection) -> tuple[int, str]:
         return 0, GENESIS
     seq, digest = row
     if type(seq) is not int or type(digest) is not str:
-        raise JournalCorrupt(f"the newest event of the journal, {seq!r}, has no number or no hash.")
+        raise JournalCorrupt(
+            f"the newest event of the journal, {seq!r}, has no number or no hash.", remedy="Run `rolloutctl journal verify`."
+        )
     return seq, digest
