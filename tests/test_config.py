@@ -109,6 +109,7 @@ SECRET_WORDS = 'write { env = "NAME" }, { file = "PATH" } or { command = ["PROGR
         ("[journal]\nmode = 0o600\n", "journal.mode: must be text in quotes, not 384."),
         ('[journal]\nurl = "journal.db"\n', 'journal.url: "journal.db" is not the URL of a journal'),
         ('[ui]\ntheme = "drak"\n', 'Did you mean "dark"?'),
+        ('[ui]\ninterval = "0s"\n', "c.toml:2 ui.interval: servers are not polled more often than every 200ms; write a longer"),
         ('[ui.keys]\n"rollut.hold" = "B"\n', 'c.toml:2 ui.keys."rollut.hold": there is no binding "rollut.hold". Did you mean'),
         (
             '[ui.keys]\n"rollout.hold" = "B"\n',

@@ -8,11 +8,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from rolloutctl.cli.guarded import guarded
 from rolloutctl.cli.plain import PlainLine, Rollback, Screen, Status, plain_line
 from rolloutctl.cli.toplevel import Globals, answer_early
+
+if TYPE_CHECKING:
+    from rolloutctl.engine.cards import Glance
+    from rolloutctl.engine.thread import EngineThread
 
 _NO_TERMINAL = (
     "rolloutctl: the screen needs a terminal, and this is none. Without one: `rolloutctl status` (once), "
@@ -90,8 +94,43 @@ def screen(globals_: Globals) -> int:
     from rolloutctl.tui.first import first_look
 
     surroundings = Surroundings.here()
-    with first_look(lambda: glance(globals_.config, surroundings), lambda: datetime.now(UTC)) as hand_over:
+    seen = glance(globals_.config, surroundings)
+    with first_look(lambda: seen, lambda: datetime.now(UTC)) as hand_over:
+        if seen is not None and seen.rollouts:
+            return _opened_at_once(globals_, seen, hand_over)
         return _opened(globals_, hand_over)
+
+
+def _opened_at_once(globals_: Globals, seen: Glance, hand_over: Callable[[], None]) -> int:
+    """Show what the cards say on the screen itself; settings and engine are loaded behind it."""
+    from rolloutctl.cli import signals
+
+    with signals.raising():
+        from rolloutctl.engine.coming import EngineComing
+        from rolloutctl.tui.run import run_first
+
+    ui, me = seen.config.table("ui"), seen.config.table("operator")
+    hand_over()
+    return run_first(
+        EngineComing(lambda: _engine(globals_)),
+        seen,
+        theme=ui.get("theme", "dark"),
+        timezone=me.get("timezone"),
+        keys=ui.get("keys", {}),
+    )
+
+
+def _engine(globals_: Globals) -> EngineThread:
+    """Not started yet; its settings are read anew: the config may have changed since it was looked at."""
+    from rolloutctl.cli.reading import settings_of
+    from rolloutctl.engine.engine import Drives
+    from rolloutctl.engine.wiring import Options, engine_thread
+    from rolloutctl.tui.run import load_the_rest
+
+    drives = Drives.NONE if globals_.read_only else Drives.FREE
+    engine = engine_thread(Options(settings_of(globals_), drives=drives, read_only=globals_.read_only))
+    load_the_rest()
+    return engine
 
 
 def _opened(globals_: Globals, hand_over: Callable[[], None]) -> int:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from rolloutctl.constraints import Key
-from rolloutctl.errors import ConfigInvalid, InvalidInput, Place, PlanInvalid
+from rolloutctl.errors import FileInvalid, InvalidInput, Place
 from rolloutctl.not_yet import NotYet, refusals
 from rolloutctl.shown import printable
 from rolloutctl.toml_lines import lines_of
@@ -89,7 +89,7 @@ def parse(text: str, file_name: str) -> Document:
     return Document(file_name, data, places)
 
 
-def validate(model: type[M], document: Document, invalid: type[PlanInvalid | ConfigInvalid], not_yet: Sequence[NotYet] = ()) -> M:
+def validate(model: type[M], document: Document, invalid: type[FileInvalid], not_yet: Sequence[NotYet] = ()) -> M:
     """The document as a model. Raises `invalid` with everything that is wrong, at most MAX_PROBLEMS of it."""
     refused = tuple(refusals(document.data, not_yet))
     found = [Complaint(r.key, r.sentence, r.remedy) for r in refused]

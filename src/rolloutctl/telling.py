@@ -11,6 +11,7 @@ from datetime import datetime
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import CohortState
 from rolloutctl.model.events import Body, Event, HoldKind
+from rolloutctl.model.verdict import shown_as
 
 _QUIET = frozenset(
     {
@@ -72,7 +73,7 @@ def sentence(event: Event) -> str:  # noqa: C901, PLR0912 - a closed set, one ar
             return f"phase {body.phase}: READY"
         case ev.VerdictChanged():
             was = f" (was {words(body.was)})" if body.was else ""
-            return because(f"{_criterion(body.criterion, body.segment)}: {words(body.state)}{was}", body.why)
+            return because(f"{shown_as(body.criterion, body.segment)}: {words(body.state)}{was}", body.why)
         case ev.BreachLatched():
             return because(f"BREACH of {body.shown} in phase {body.phase}", body.why)
         case ev.DecisionMade():
@@ -125,10 +126,6 @@ def clauses(sentences: Sequence[str]) -> str:
 
 def words(state: str) -> str:
     return state.replace("_", " ")
-
-
-def _criterion(criterion: str, segment: str) -> str:
-    return f"{criterion} · {segment}" if segment else criterion
 
 
 def values(event: Event) -> str:

@@ -188,14 +188,12 @@ async def test_a_change_that_is_interrupted_is_unknown(driven: Driven) -> None:
     driven.provider.slow_s = 30
     task = asyncio.ensure_future(effects.change_flag(driven.world, driven.record, driven.lease, ENTER_FIVE))
     await driven.provider.began.wait()
-    assert driven.record.busy.endswith("→ 5 %")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     newest = await driven.newest()
     assert isinstance(newest.body, ev.FlagUnknown)
     assert newest.body.why == "it was interrupted while it was under way"
-    assert driven.record.busy == ""
 
 
 async def test_whoever_lost_the_lease_sends_nothing(driven: Driven) -> None:

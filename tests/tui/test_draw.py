@@ -25,6 +25,7 @@ from rolloutctl.model.state import Status
 from rolloutctl.model.verdict import PhaseState, PhaseVerdict, State
 from rolloutctl.tui.draw import (
     criteria,
+    digits,
     doctor,
     explain,
     fleet,
@@ -182,12 +183,12 @@ def test_pack_never_breaks_a_part() -> None:
     ],
 )
 def test_digits(value: float, shown: str) -> None:
-    assert numbers.digits(value) == shown
+    assert digits.digits(value) == shown
 
 
 @pytest.mark.parametrize(("number", "shown"), [(950, "950"), (1904, "1.9k"), (61204, "61k"), (2_400_000, "2.4M")])
 def test_count(number: int, shown: str) -> None:
-    assert numbers.count(number) == shown
+    assert digits.count(number) == shown
 
 
 def test_bounds_carry_their_unit() -> None:
@@ -358,4 +359,4 @@ def test_rollback_is_possible_wherever_there_is_something_to_roll_back() -> None
     assert why_not(Act.ROLLBACK, read_only, worlds.rollout()) == ""
     assert why_not(Act.ROLLBACK, read_only, worlds.rollback_unknown()) == ""
     assert "nothing to roll back" in why_not(Act.ROLLBACK, read_only, worlds.rolled_back())
-    assert why_not(Act.HOLD, None, None) == "the engine has not answered yet"
+    assert why_not(Act.HOLD, None, None) == "still reading: the engine has not answered yet"

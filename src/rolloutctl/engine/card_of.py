@@ -40,7 +40,7 @@ def card_of(plan: Plan, state: RolloutState) -> Card:
 
 def mark(state: RolloutState) -> tuple[str, str]:
     """(glyph, ink); the words beside it say the same."""
-    breach = state.run is not None and any(breach.role == "guardrail" for breach in state.run.breaches)
+    breach = state.guardrail_breach is not None
     if state.status is Status.ROLLBACK_UNKNOWN:
         return "?", "red"
     if state.status is Status.ROLLING_BACK or (breach and not state.status.final):

@@ -197,14 +197,11 @@ async def _send(
     target = rollout.state.target
     provider = world.provider(target.provider)
     began = world.clock.monotonic()
-    rollout.busy = f"{target} → {what}"
     try:
         outcome = await left_at_once(call())
     except asyncio.CancelledError:
         await commit(world, rollout, lease, _unknown(world, rollout, provider, seq, "it was interrupted while it was under way"))
         raise
-    finally:
-        rollout.busy = ""
     world.log(
         target.provider, f"{target.key} in {target.environment} → {what}", type(outcome).__name__, world.clock.monotonic() - began
     )

@@ -54,4 +54,3 @@ class Observations:
     """Why exposure has been off by more than the plan allows, past its grace; no numbers that change by the second."""
     seen: Seen | None = None
     source_error: str = ""
-    source_down_since: datetime | None = None

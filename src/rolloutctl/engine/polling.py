@@ -24,7 +24,6 @@ from rolloutctl.errors import JournalUnreachable, LeaseLost, RolloutctlError, So
 from rolloutctl.model.cohort import CohortState
 from rolloutctl.model.outcome import Health
 from rolloutctl.model.samples import Answer, FailureKind, Query, SourceFailure
-from rolloutctl.model.state import Status
 from rolloutctl.ports import Provider, TellsChanges
 
 if TYPE_CHECKING:  # it loads numpy
@@ -101,7 +100,7 @@ class Poller:
 
     async def metrics(self, name: str) -> None:
         world, source, began = self._world, self._world.sources[name], self._world.clock.monotonic()
-        live = [rollout for rollout in self._looked_at() if rollout.plan.metrics.source == name and _is_judged(rollout)]
+        live = [rollout for rollout in self._looked_at() if rollout.plan.metrics.source == name and rollout.state.judged]
         time, down = world.time.named(name), ""
         try:
             now = await source.now()
@@ -133,7 +132,7 @@ class Poller:
         begun = [
             (rollout, rollout.plan, rollout.state.run, rollout.observed.judgement)
             for rollout in live
-            if rollout.state.run is not None and _is_judged(rollout)
+            if rollout.state.run is not None and rollout.state.judged
         ]
         asked = [(plan, run, before) for _, plan, run, before in begun if run is not None]
         looks = await asyncio.to_thread(look_at_all, asked, now, answers)
@@ -254,10 +253,6 @@ def _blind(rollout: RolloutRecord, why: str) -> None:
 def _needs(rollout: RolloutRecord, now: datetime) -> tuple[Query, ...]:
     run = rollout.state.run
     return needs(rollout.plan, run.index, run.started_at.timestamp(), now.timestamp()) if run is not None else ()
-
-
-def _is_judged(rollout: RolloutRecord) -> bool:
-    return rollout.state.run is not None and rollout.state.status in {Status.ACTIVE, Status.STABILISING}
 
 
 def _is_watched(world: World, rollout: RolloutRecord) -> bool:

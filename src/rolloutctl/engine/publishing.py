@@ -11,7 +11,7 @@ from rolloutctl.engine.record import RolloutRecord
 from rolloutctl.engine.snapshot import Driver, Driving, RolloutSnapshot
 from rolloutctl.engine.world import World
 from rolloutctl.model.events import Action, HoldKind
-from rolloutctl.model.state import RolloutState, Status, Step
+from rolloutctl.model.state import WORST_FIRST, RolloutState, Status, Step
 from rolloutctl.model.verdict import PhaseState
 from rolloutctl.plan.model import Advance, Plan
 from rolloutctl.policy.conditions import FINISH
@@ -19,16 +19,6 @@ from rolloutctl.policy.facts import Facts
 from rolloutctl.policy.permission import refusal
 from rolloutctl.units import show_clock
 
-_ORDER = (
-    Status.ROLLBACK_UNKNOWN,
-    Status.ROLLING_BACK,
-    Status.ACTIVE,
-    Status.STABILISING,
-    Status.SEALED,
-    Status.ROLLED_BACK,
-    Status.ABORTED,
-    Status.DONE,
-)
 _VERDICT_ORDER = (PhaseState.BREACH, PhaseState.HOLD, PhaseState.PENDING, PhaseState.READY)
 
 
@@ -37,7 +27,7 @@ def snapshot_of(world: World, rollout: RolloutRecord, person: str) -> RolloutSna
     facts, time = facts_of(world, rollout), world.time.of(plan)
     phase = plan.phases[state.phase] if state.phase >= 0 else plan.phases[0]
     deadline = None
-    if state.run is not None and state.status in {Status.ACTIVE, Status.STABILISING} and not state.run.deadline_waived:
+    if state.judged and state.run is not None and not state.run.deadline_waived:
         deadline = state.run.started_at + phase.deadline_or_default
     return RolloutSnapshot(
         plan=plan,
@@ -72,7 +62,7 @@ def worst_first(rollouts: Iterable[RolloutSnapshot]) -> tuple[RolloutSnapshot, .
         state = snapshot.state
         verdict = _VERDICT_ORDER.index(snapshot.phase_verdict.state) if snapshot.phase_verdict is not None else 2
         calm = 0 if state.countdown is not None else 1
-        return (_ORDER.index(state.status), calm, min(verdict, 1) if state.held else verdict, state.id)
+        return (WORST_FIRST.index(state.status), calm, min(verdict, 1) if state.held else verdict, state.id)
 
     return tuple(sorted(rollouts, key=rank))
 

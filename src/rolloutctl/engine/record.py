@@ -34,8 +34,6 @@ class RolloutRecord:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     rollback_asked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a rollback request arrives: an effect in flight is not waited for."""
-    busy: str = ""
-    """The effect in flight, in words."""
     answers: dict[int, DecisionMade] = field(default_factory=dict)
     """Decisions by the request they answer, since this process watches."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)

@@ -9,37 +9,52 @@ import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard
 from zoneinfo import ZoneInfo
 
 from rich.console import RenderableType
 from textual import events
 from textual.binding import BindingType
-from textual.command import CommandPalette
-from textual.screen import Screen
+from textual.command import CommandPalette, Provider
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
-from rolloutctl.config import Theme
+from rolloutctl.engine.cards import Glance
 from rolloutctl.engine.handle import EngineHandle, Leaving
+from rolloutctl.errors import ExitCode
 from rolloutctl.tui.bind import bound, fixed
-from rolloutctl.tui.commands import Commands
 from rolloutctl.tui.dialogs.acts import open_dialog
-from rolloutctl.tui.dialogs.base import Dialog
-from rolloutctl.tui.dialogs.quit import QuitDialog
-from rolloutctl.tui.dialogs.rollback import RollbackDialog
 from rolloutctl.tui.draw.ink import Ink
 from rolloutctl.tui.may import Act, why_not
 from rolloutctl.tui.palette import NAMES, THEMES
 from rolloutctl.tui.screens.base import BaseScreen
-from rolloutctl.tui.screens.doctor import DoctorScreen
 from rolloutctl.tui.screens.fleet import FleetScreen
-from rolloutctl.tui.screens.help import HelpScreen, LogScreen
-from rolloutctl.tui.screens.journal import JournalScreen
 from rolloutctl.tui.shell import Shell
 from rolloutctl.tui.widgets.field import Field
 
+if TYPE_CHECKING:
+    from rolloutctl.config import Theme
+    from rolloutctl.tui.dialogs.base import Dialog
+
+
 INTERVALS_S = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+_BEGIN_S = 1.0
+"""Loading begins after so long at the latest."""
+
+
+def _commands() -> type[Provider]:
+    from rolloutctl.tui.commands import Commands  # noqa: PLC0415 - asked for when the palette is opened
+
+    return Commands
+
+
+def _is_dialog(screen: Screen[Any]) -> TypeGuard[Dialog]:
+    if not isinstance(screen, ModalScreen):
+        return False
+    from rolloutctl.tui.dialogs.base import Dialog as Loaded  # noqa: PLC0415 - none can be open before
+
+    return isinstance(screen, Loaded)
 
 
 class RolloutApp(Shell):
@@ -48,7 +63,7 @@ class RolloutApp(Shell):
     CSS_PATH = ["app.tcss", "screens/fleet.tcss"]  # noqa: RUF012 - Textual's declaration
     """The first screen's style is loaded here: Textual reads a screen's own only when it is pushed."""
     TITLE = "rolloutctl"
-    COMMANDS = {Commands}  # noqa: RUF012 - Textual's declaration
+    COMMANDS = {_commands}  # noqa: RUF012 - Textual's declaration
     ENABLE_COMMAND_PALETTE = False
     """Opened by our own bindings, with our own entries only."""
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -73,12 +88,14 @@ class RolloutApp(Shell):
         self,
         engine: EngineHandle,
         *,
-        theme: Theme,
+        theme: Theme | str,
         timezone: str | None,
         start_at: str | None = None,
         now: Callable[[], datetime],
         unicode: bool = True,
         keys: Mapping[str, str] | None = None,
+        glance: Glance | None = None,
+        begin: Callable[[], None] | None = None,
     ) -> None:
         # NO_COLOR has to be known before Textual decides what to do about ANSI colours.
         no_color = "NO_COLOR" in os.environ
@@ -89,10 +106,12 @@ class RolloutApp(Shell):
             unicode=unicode,
             ansi_color=True if no_color else None,
             keys=keys or {},
+            glance=glance,
         )
         self.ended_by: signal.Signals | None = None
         self.crash: Exception | None = None
         self._start_at = start_at
+        self._begin = begin
         for registered in THEMES:
             self.register_theme(registered)
         self.theme = NAMES[theme]
@@ -115,7 +134,20 @@ class RolloutApp(Shell):
         # Back from ctrl+z the terminal's screen is empty, and Textual would write only what changes from then on.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.start_feed()
+        if self._begin is not None:
+            # Whatever becomes of the first rows: somebody has to drive.
+            self.set_timer(_BEGIN_S, self._begin)
         self.redraw_all()
+
+    def first_drawn(self) -> None:
+        """Loading takes the interpreter from the screen, so it waits for the paint."""
+        if self._begin is not None:
+            self.call_after_refresh(self._begin)
+
+    def not_started(self) -> None:
+        """On the thread that loads: whoever ran the app says why, on the terminal as it was."""
+        with contextlib.suppress(RuntimeError):
+            self.call_later(self.exit, return_code=ExitCode.FAILED)
 
     def on_unmount(self) -> None:
         self.stop_feed()
@@ -173,7 +205,7 @@ class RolloutApp(Shell):
         """Id of the rollout that the topmost screen is about: frozen in a dialog, under the cursor in the fleet."""
         for screen in reversed(self.screen_stack):
             match screen:
-                case Dialog():
+                case ModalScreen() if _is_dialog(screen):
                     return screen.target
                 case BaseScreen() if (target := screen.target()) is not None:
                     return target
@@ -182,8 +214,11 @@ class RolloutApp(Shell):
         return None
 
     def action_rollback(self) -> None:
-        if isinstance(self.screen, RollbackDialog):
-            return
+        if isinstance(self.screen, ModalScreen):
+            from rolloutctl.tui.dialogs.rollback import RollbackDialog  # noqa: PLC0415 - there is a dialog: it is loaded
+
+            if isinstance(self.screen, RollbackDialog):
+                return
         target = self.target()
         if target is None:
             self.refuse("no rollout is selected: nothing to roll back")
@@ -197,19 +232,29 @@ class RolloutApp(Shell):
             self.push_screen(CommandPalette(id="--command-palette"))
 
     def action_all_journal(self) -> None:
+        from rolloutctl.tui.screens.journal import JournalScreen  # noqa: PLC0415 - loads the models of events
+
         self.push_screen(JournalScreen(None))
 
     def action_log(self) -> None:
+        from rolloutctl.tui.screens.help import LogScreen  # noqa: PLC0415 - loaded when it is opened
+
         self.push_screen(LogScreen(self.target()))
 
     def action_doctor(self) -> None:
+        from rolloutctl.tui.screens.doctor import DoctorScreen  # noqa: PLC0415 - loaded when it is opened
+
         if not isinstance(self.screen, DoctorScreen):
             self.push_screen(DoctorScreen(self.target()))
 
     def action_help(self) -> None:
+        from rolloutctl.tui.screens.help import HelpScreen  # noqa: PLC0415 - loaded when it is opened
+
         if isinstance(self.screen, HelpScreen):
             return
-        shown = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, (BaseScreen, Dialog))), None)
+        shown = next(
+            (screen for screen in reversed(self.screen_stack) if isinstance(screen, BaseScreen) or _is_dialog(screen)), None
+        )
         if shown is not None:
             self.push_screen(HelpScreen(shown.keys(), self.target()))
 
@@ -235,6 +280,11 @@ class RolloutApp(Shell):
         self.say("q quits", Ink.DIM)
 
     def action_leave_app(self) -> None:
+        if self.fleet is None:
+            self.land(self.stop_engine(Leaving.RELEASE), self._stopped)
+            return
+        from rolloutctl.tui.dialogs.quit import QuitDialog  # noqa: PLC0415 - loaded when it is opened
+
         if isinstance(self.screen, QuitDialog):
             return
         drives = self.engine.drives()

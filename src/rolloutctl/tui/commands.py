@@ -67,7 +67,7 @@ class Commands(Provider):
         ):
             yield _Entry(name, said, partial(shell.run_action, action))
         for theme, registered in NAMES.items():
-            yield _Entry(f"Theme: {theme.value}", "colours, until you quit", partial(setattr, shell, "theme", registered))
+            yield _Entry(f"Theme: {theme}", "colours, until you quit", partial(setattr, shell, "theme", registered))
 
     async def discover(self) -> Hits:
         for entry in self._entries():

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from rolloutctl.engine.handle import EngineHandle
 from rolloutctl.engine.snapshot import FleetSnapshot
+from rolloutctl.errors import Failed
 
 
 class Feed:
@@ -22,10 +24,12 @@ class Feed:
         self._knocked = False
         self._stop: Callable[[], None] | None = None
 
-    def start(self) -> FleetSnapshot:
-        """Subscribe; returns what is known already."""
+    def start(self) -> FleetSnapshot | None:
+        """Subscribe; returns what is known already, None while the engine has not started."""
         self._stop = self._engine.subscribe(self._arrived)
-        return self._engine.snapshot()
+        with suppress(Failed):
+            return self._engine.snapshot()
+        return None
 
     def stop(self) -> None:
         if self._stop is not None:

@@ -39,7 +39,7 @@ _WORST_FIRST = (
 
 def picture(glance: Glance, now: datetime, columns: int, rows: int) -> list[tuple[str, str]]:
     """Lines as (text, ink), none wider than `columns`, at most `rows`; pure."""
-    shown = sorted(glance.rollouts, key=_rank)
+    shown = sorted(glance.rollouts, key=rank)
     room = rows - 4
     listed = shown if len(shown) <= room else shown[: room - 1]
     told = [_told(each, now) for each in listed]
@@ -56,7 +56,7 @@ def picture(glance: Glance, now: datetime, columns: int, rows: int) -> list[tupl
     return [*lines, (_clipped(foot, columns), "dim")]
 
 
-def _rank(seen: Seen) -> tuple[int, int, str]:
+def rank(seen: Seen) -> tuple[int, int, str]:
     if seen.card is None:
         return 0, 0, seen.rollout
     return _WORST_FIRST.index(seen.card.status), _INKS.get(seen.card.ink, len(_INKS)), seen.rollout

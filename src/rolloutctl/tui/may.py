@@ -6,13 +6,14 @@ The engine refuses on its own; this only keeps people from finding out the hard 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from rolloutctl.config import OperatorRole
 from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
 from rolloutctl.model.kinds import Action, HoldKind
 from rolloutctl.model.state import Status
-from rolloutctl.plan.model import Gate
-from rolloutctl.telling import clause
+
+if TYPE_CHECKING:
+    from rolloutctl.plan.model import Gate
 
 
 class Act(StrEnum):
@@ -31,11 +32,15 @@ class Act(StrEnum):
 def why_not(act: Act, fleet: FleetSnapshot | None, rollout: RolloutSnapshot | None) -> str:
     """Empty: it is possible."""
     if fleet is None:
-        return "the engine has not answered yet"
+        return "still reading: the engine has not answered yet"
     if rollout is None:
         return "no rollout is selected"
     if act is Act.ROLLBACK:
         return _rollback(rollout)
+    # There is a snapshot: both are loaded, with their models.
+    from rolloutctl.config import OperatorRole  # noqa: PLC0415
+    from rolloutctl.telling import clause  # noqa: PLC0415
+
     if fleet.read_only:
         return "READ-ONLY: started with --read-only"
     if fleet.role is OperatorRole.VIEWER:

@@ -6,23 +6,26 @@ Healthy is blue in the deuteranopia theme. Loud inks are reversed, so that they 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from rich.style import Style
 from rich.text import Text
 from textual.theme import Theme as TextualTheme
 
-from rolloutctl.config import Theme
 from rolloutctl.tui.draw.ink import Ink, Line
 
 Palette = Mapping[Ink, Style]
 
-NAMES: Mapping[Theme, str] = {
-    Theme.DARK: "rolloutctl-dark",
-    Theme.LIGHT: "rolloutctl-light",
-    Theme.DEUTERANOPIA: "rolloutctl-deuteranopia",
-    Theme.ANSI_DARK: "ansi-dark",
-    Theme.ANSI_LIGHT: "ansi-light",
-}
+NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "dark": "rolloutctl-dark",
+        "light": "rolloutctl-light",
+        "deuteranopia": "rolloutctl-deuteranopia",
+        "ansi-dark": "ansi-dark",
+        "ansi-light": "ansi-light",
+    }
+)
+"""Textual's name of every `config.Theme`, by its value: a first screen is shown before the config's models are loaded."""
 
 
 def _palette(good: str, bad: str, warn: str, wait: str, accent: str, dim: str, canary: str, baseline: str) -> Palette:

@@ -13,14 +13,20 @@ import termios
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rolloutctl.config import Theme
+from rolloutctl.engine.cards import Glance
+from rolloutctl.engine.coming import EngineComing
 from rolloutctl.engine.crash import told
 from rolloutctl.engine.handle import EngineHandle, Leaving
 from rolloutctl.engine.listening import listen
 from rolloutctl.errors import ExitCode
 from rolloutctl.tui.app import RolloutApp
+
+if TYPE_CHECKING:
+    from rolloutctl.config import Theme
 
 _STOP_WAIT_S = 8.0
 """How long a request in flight may take to be finished and journalled."""
@@ -36,6 +42,16 @@ _AT_REST = "".join(f"\x1b[?{mode}l" for mode in (1000, 1003, 1015, 1006, 1004, 2
 """No mouse, no focus reports, no bracketed paste, no alternate screen; the keyboard as it was, lines wrap, the cursor shows."""
 
 
+_LATER = ("draw.rollout", "dialogs.choice", "dialogs.quit", "screens.rollout", "screens.help", "screens.doctor", "commands")
+"""What the first frame does without, and the keys after it should not wait for."""
+
+
+def load_the_rest() -> None:
+    """On another thread than the screen's."""
+    for module in _LATER:
+        import_module(f"rolloutctl.tui.{module}")
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -43,7 +59,7 @@ def utc_now() -> datetime:
 def run_app(
     engine: EngineHandle,
     *,
-    theme: Theme,
+    theme: Theme | str,
     timezone: str | None,
     start_at: str | None = None,
     keys: Mapping[str, str] | None = None,
@@ -60,6 +76,41 @@ def run_app(
         return ExitCode.INVALID
     listen()
     app = RolloutApp(engine, theme=theme, timezone=timezone, start_at=start_at, now=now, unicode=_speaks_unicode(), keys=keys)
+    return _run(app, state_dir)
+
+
+def run_first(
+    coming: EngineComing,
+    glance: Glance,
+    *,
+    theme: str,
+    timezone: str | None,
+    keys: Mapping[str, str],
+    now: Callable[[], datetime] = utc_now,
+    state_dir: Path | None = None,
+) -> int:
+    """As `run_app`, with rows of `glance` until the engine has come: it is loaded behind the first frame.
+
+    Raises what kept the engine from starting, once the terminal is as it was.
+    """
+    if refusal := _no_terminal():
+        print(refusal, file=sys.stderr)  # noqa: T201 - the terminal is not ours yet
+        return ExitCode.INVALID
+    listen()
+
+    def begin() -> None:
+        coming.begin(app.not_started)
+
+    app = RolloutApp(
+        coming, theme=theme, timezone=timezone, now=now, unicode=_speaks_unicode(), keys=keys, glance=glance, begin=begin
+    )
+    code = _run(app, state_dir)
+    if coming.failure is not None and app.ended_by is None:
+        raise coming.failure
+    return code
+
+
+def _run(app: RolloutApp, state_dir: Path | None) -> int:
     crash: BaseException | None = None
     with _terminal_as_it_was():
         try:

@@ -18,6 +18,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
+from rolloutctl.engine.cards import Glance
 from rolloutctl.engine.handle import EngineHandle, Leaving
 from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
 from rolloutctl.keymap import keymap
@@ -59,6 +60,7 @@ class Shell(App[int]):
         unicode: bool,
         ansi_color: bool | None,
         keys: Mapping[str, str],
+        glance: Glance | None = None,
     ) -> None:
         super().__init__(ansi_color=ansi_color)
         self.engine = engine
@@ -66,6 +68,8 @@ class Shell(App[int]):
         """Key of every binding, by id; `keys` are those that differ from the default."""
         self.set_keymap(dict(keys))
         self.fleet: FleetSnapshot | None = None
+        self.glance = glance
+        """What is shown while there is no snapshot."""
         self.said: Line = EMPTY
         """The lasting line: stays until another replaces it or esc clears it; a refusal goes earlier."""
         self._refused: tuple[Page | None, str | None, float] | None = None
@@ -104,6 +108,9 @@ class Shell(App[int]):
             self.fleet = newest
             self._drawn_at = monotonic()
             self.redraw_all()
+
+    def first_drawn(self) -> None:
+        """The rows of the glance stand on the screen: what takes long to load may begin."""
 
     def redraw_all(self) -> None:
         """Every screen of the stack: those below a dialog are seen, too."""

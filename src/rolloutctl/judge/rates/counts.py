@@ -34,13 +34,6 @@ class Strata:
         """Sums from the first cell on."""
         return Strata(*(np.cumsum(part, axis=0) for part in (self.n, self.x, self.m, self.y)))
 
-    def plus(self, before: Strata) -> Strata:
-        """Running sums continued behind `before`, whose last row is where they stood."""
-        if not before.cells:
-            return self
-        ours, theirs = (self.n, self.x, self.m, self.y), (before.n, before.x, before.m, before.y)
-        return Strata(*(a + b[-1:] for a, b in zip(ours, theirs, strict=True)))
-
 
 @dataclass(frozen=True, slots=True)
 class Counts:

@@ -2,24 +2,8 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
-from rolloutctl.engine.snapshot import RolloutSnapshot
-from rolloutctl.tui.dialogs.base import Dialog
-from rolloutctl.tui.dialogs.gonogo import GoNoGo
-from rolloutctl.tui.dialogs.rollback import rollback_dialog
-from rolloutctl.tui.dialogs.sign import SignDialog
-from rolloutctl.tui.dialogs.simple import (
-    AbortDialog,
-    ApproveDialog,
-    BackDialog,
-    CheckedDialog,
-    HoldDialog,
-    PostponeDialog,
-    ResumeDialog,
-)
 from rolloutctl.tui.draw.ink import Ink, line, span
-from rolloutctl.tui.may import Act, open_gates, why_not
+from rolloutctl.tui.may import Act, why_not
 from rolloutctl.tui.shell import Shell
 
 
@@ -31,34 +15,7 @@ def open_dialog(shell: Shell, act: Act, target: str) -> None:
     if reason or rollout is None:
         shell.refuse(line(span(f"✖ no {act}: ", Ink.WARN), reason))
         return
+    from rolloutctl.tui.dialogs.choice import dialog_of  # noqa: PLC0415 - a refusal needs none of them
+
     shell.redraw_all()
-    shell.push_screen(_dialog(act, rollout))
-
-
-def _dialog(act: Act, rollout: RolloutSnapshot) -> Dialog:
-    target, plan = rollout.id, rollout.state.plan
-    match act:
-        case Act.ADVANCE:
-            return GoNoGo(target, rollout.advance.to if rollout.advance is not None else "", plan)
-        case Act.ROLLBACK:
-            return rollback_dialog(rollout)
-        case Act.BACK:
-            earlier = tuple(phase.name for phase in reversed(rollout.plan.phases[: max(0, rollout.state.phase)]))
-            return BackDialog(target, earlier or (rollout.plan.phases[0].name,))
-        case Act.HOLD:
-            return HoldDialog(target)
-        case Act.RESUME:
-            return ResumeDialog(target)
-        case Act.APPROVE:
-            return ApproveDialog(target, rollout.plan.phases[rollout.state.phase + 1].name)
-        case Act.SIGN:
-            gates = open_gates(rollout)
-            return SignDialog(target, gates[0], len(gates) - 1)
-        case Act.POSTPONE:
-            return PostponeDialog(target)
-        case Act.ABORT:
-            return AbortDialog(target, plan)
-        case Act.CHECKED:
-            return CheckedDialog(target)
-        case _:
-            assert_never(act)
+    shell.push_screen(dialog_of(act, rollout))

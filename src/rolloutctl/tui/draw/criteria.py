@@ -9,9 +9,10 @@ from rich.cells import cell_len
 from rolloutctl.engine.snapshot import RolloutSnapshot
 from rolloutctl.model.verdict import State, Verdict
 from rolloutctl.tui.draw import marks
+from rolloutctl.tui.draw.digits import NOTHING, count
 from rolloutctl.tui.draw.fleet import Column, Row
 from rolloutctl.tui.draw.ink import Ink, Line, clip, line, span, width
-from rolloutctl.tui.draw.numbers import NOTHING, Judged, amount, bounds, count, unit_of
+from rolloutctl.tui.draw.numbers import Judged, amount, bounds, unit_of
 from rolloutctl.tui.draw.spark import trend
 from rolloutctl.tui.draw.when import When
 from rolloutctl.units import show_age

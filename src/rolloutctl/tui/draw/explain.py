@@ -10,8 +10,9 @@ from rolloutctl.model.verdict import Verdict
 from rolloutctl.plan.model import ValueCriterion
 from rolloutctl.tui.draw import marks
 from rolloutctl.tui.draw.criteria import criterion_of, name_of
+from rolloutctl.tui.draw.digits import count
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, wrap
-from rolloutctl.tui.draw.numbers import Judged, amount, bounds, count, counts, scale_of, unit_of
+from rolloutctl.tui.draw.numbers import Judged, amount, bounds, counts, scale_of, unit_of
 from rolloutctl.tui.draw.plot import curves, legend, plot
 from rolloutctl.tui.draw.when import When
 from rolloutctl.units import show_age, show_duration

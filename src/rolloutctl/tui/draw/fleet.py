@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
 from rolloutctl.keymap import DEFAULTS
 from rolloutctl.model.state import Status
 from rolloutctl.model.verdict import State
-from rolloutctl.plan.model import Plan, RollbackTo
 from rolloutctl.tui.draw import marks
+from rolloutctl.tui.draw.digits import NOTHING, share
 from rolloutctl.tui.draw.ink import Ink, Line, clip, line, span, width
-from rolloutctl.tui.draw.numbers import NOTHING, share
 from rolloutctl.tui.draw.spark import bar
 from rolloutctl.tui.draw.when import When
 from rolloutctl.units import show_age
+
+if TYPE_CHECKING:
+    from rolloutctl.plan.model import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Row:
     cells: tuple[Line, ...]
 
 
-_NEXT = 17
+NEXT = 17
 """`rolls back in 42s`: never cut for the sake of a name."""
 
 
@@ -47,8 +50,8 @@ def columns(cells: int, rollouts: Sequence[RolloutSnapshot] = ()) -> tuple[Colum
     fixed += [Column("criteria", "criteria", 11), Column("bake", "bake", 13)] if wide else []
     room = cells - sum(column.width + 2 for column in fixed) - 3 - 6
     phase = 10
-    name = max(12, min(max((len(rollout.id) for rollout in rollouts), default=20), room - phase - _NEXT))
-    phase = max(phase, min(max((width(_phase(rollout)) for rollout in rollouts), default=12), room - name - _NEXT))
+    name = max(12, min(max((len(rollout.id) for rollout in rollouts), default=20), room - phase - NEXT))
+    phase = max(phase, min(max((width(_phase(rollout)) for rollout in rollouts), default=12), room - name - NEXT))
     after = max(12, min(60, room - name - phase))
     first = (Column("state", "", 1), Column("rollout", "rollout", name), Column("phase", "phase", phase))
     return (*first, *fixed, Column("next", "next", after))
@@ -89,6 +92,8 @@ def _cohort(rollout: RolloutSnapshot) -> str:
     """Who is served now; a rollback has left nobody of its phase."""
     if rollout.state.status is not Status.ROLLED_BACK:
         return cohort_words(rollout.plan, rollout.state.phase)
+    from rolloutctl.plan.model import RollbackTo  # noqa: PLC0415 - there is a plan: it is loaded
+
     return str(rollout.state.snapshot) if rollout.plan.rollback.to is RollbackTo.SNAPSHOT else "off"
 
 

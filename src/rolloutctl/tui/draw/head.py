@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rolloutctl.config import OperatorRole
 from rolloutctl.engine.snapshot import Driving, FleetSnapshot, PartHealth
 from rolloutctl.model.kinds import Action
 from rolloutctl.model.state import Status
@@ -47,6 +46,8 @@ def _closed(fleet: FleetSnapshot) -> tuple[str, ...]:
 
 def _mode(fleet: FleetSnapshot) -> Line:
     """WRITE only where something may be changed: role, --read-only and the environment's `write` together."""
+    from rolloutctl.config import OperatorRole  # noqa: PLC0415 - there is a snapshot: it is loaded
+
     closed = _closed(fleet)
     if fleet.read_only or fleet.role is OperatorRole.VIEWER or (closed and closed == _environments(fleet)):
         return line(span(" READ-ONLY ", Ink.CAUTION))

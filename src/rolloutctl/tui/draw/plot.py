@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rolloutctl.model.verdict import Cell
+from rolloutctl.tui.draw.digits import digits
 from rolloutctl.tui.draw.ink import Ink, Line, Span
-from rolloutctl.tui.draw.numbers import digits
 from rolloutctl.tui.draw.when import When
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))

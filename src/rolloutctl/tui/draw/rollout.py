@@ -9,9 +9,9 @@ from rolloutctl.keymap import DEFAULTS
 from rolloutctl.model.state import Status
 from rolloutctl.plan.model import OnBreach, RollbackTo
 from rolloutctl.tui.draw import marks
+from rolloutctl.tui.draw.digits import digits, percent
 from rolloutctl.tui.draw.fleet import next_words
 from rolloutctl.tui.draw.ink import Ink, Line, Span, clip, headline, join, line, pack, span, wrap
-from rolloutctl.tui.draw.numbers import digits, percent
 from rolloutctl.tui.draw.spark import bar
 from rolloutctl.tui.draw.when import When
 from rolloutctl.units import show_age, show_duration

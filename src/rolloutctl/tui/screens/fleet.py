@@ -9,15 +9,15 @@ from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import DataTable
 
+from rolloutctl.engine.cards import Glance
 from rolloutctl.engine.snapshot import RolloutSnapshot
 from rolloutctl.tui.bind import bound, fixed
+from rolloutctl.tui.draw import first
 from rolloutctl.tui.draw import fleet as draw
 from rolloutctl.tui.draw.drawn import Drawn
 from rolloutctl.tui.draw.head import lasting
 from rolloutctl.tui.draw.ink import Ink, Line, page, plain, wrap
-from rolloutctl.tui.draw.rollout import facts, state_lines, title
 from rolloutctl.tui.screens.base import ACTS, BaseScreen
-from rolloutctl.tui.screens.rollout import RolloutScreen
 from rolloutctl.tui.widgets.field import Filter
 from rolloutctl.tui.widgets.lines import Lines
 from rolloutctl.tui.widgets.table import Table
@@ -67,6 +67,8 @@ class FleetScreen(BaseScreen):
         filtering = self.query_one(Filter)
         filtering.settle()
         if fleet is None:
+            if self.shell.glance is not None:
+                self._draw_glance(self.shell.glance)
             return
         shown = self._shown()
         columns = self._drawn.columns(self.size.width - 4, fleet.rollouts)
@@ -79,13 +81,33 @@ class FleetScreen(BaseScreen):
         if self._start_at is not None and self.shell.rollout(self._start_at) is not None:
             opened, self._start_at = self._start_at, None
             table.point_at(opened)
-            self.app.push_screen(RolloutScreen(opened))
+            self._open(opened)
+
+    def _draw_glance(self, glance: Glance) -> None:
+        """While the engine is loaded; its first snapshot replaces every row in its place."""
+        table, wanted = self.query_one(Table), self.query_one(Filter).value.strip()
+        when, cells = self.shell.when(), self.size.width - 4
+        shown = tuple(seen for seen in glance.rollouts if first.matches(seen, wanted))
+        table.show(columns := first.columns(cells, glance.rollouts), first.rows(shown, columns, when))
+        self.shell.entitle(table, first.title(glance, len(shown), wanted))
+        under = next((seen for seen in shown if seen.rollout == table.at), None)
+        self.query_one("#peek", Lines).show(first.peek(under, when, cells) if under is not None else ())
+        self.query_one("#lasting", Lines).show(first.lasting(glance, self.size.width - 2))
+        self.query_one("#teach", Lines).show(())
+        self.shell.first_drawn()
+
+    def _open(self, rollout: str) -> None:
+        from rolloutctl.tui.screens.rollout import RolloutScreen  # noqa: PLC0415 - loads what draws models
+
+        self.app.push_screen(RolloutScreen(rollout))
 
     def _peek(self) -> tuple[Line, ...]:
         """The rollout under the cursor in a few lines."""
         rollout = self.selected()
         if rollout is None:
             return ()
+        from rolloutctl.tui.draw.rollout import facts, state_lines, title  # noqa: PLC0415 - there is a snapshot: models are loaded
+
         when, cells = self.shell.when(), self.size.width - 4
         head, standing = title(rollout, cells), state_lines(rollout, when, cells, self.shell.keys)
         worst = rollout.phase_verdict.worst if rollout.phase_verdict is not None else None
@@ -104,8 +126,12 @@ class FleetScreen(BaseScreen):
 
     def action_open(self) -> None:
         target = self.target()
-        if target is not None:
-            self.app.push_screen(RolloutScreen(target))
+        if target is None:
+            return
+        if self.shell.fleet is None:
+            self.shell.refuse("still reading: it can be opened in a moment")
+        else:
+            self._open(target)
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         event.stop()
