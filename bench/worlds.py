@@ -18,10 +18,10 @@ import httpx
 from bench.names import rollout_name
 from bench.plans import ADMIN, CLIENT, four_criteria, plan_text, write_config
 from rolloutctl.demo.prometheus_process import PrometheusProcess, find_prometheus
-from rolloutctl.engine.commands import Command, CommandKind
+from rolloutctl.engine.config.settings import Surroundings, read_settings
 from rolloutctl.engine.engine import Drives, Engine
-from rolloutctl.engine.sealing import seal
-from rolloutctl.engine.settings import Surroundings, read_settings
+from rolloutctl.engine.once.sealing import seal
+from rolloutctl.engine.view.commands import Command, CommandKind
 from rolloutctl.engine.wiring import Options, engine_options, open_world
 from rolloutctl.errors import ExitCode
 from rolloutctl.model.state import Step

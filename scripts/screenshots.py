@@ -31,13 +31,13 @@ from rolloutctl.config import Theme
 from rolloutctl.demo.plans import DemoFiles, environment, write_files
 from rolloutctl.demo.process import running_world, wait_until_scraped
 from rolloutctl.demo.scenarios import Scenario
-from rolloutctl.engine.commands import Command, CommandKind, Reply
+from rolloutctl.engine.config.settings import Settings, Surroundings, read_settings
 from rolloutctl.engine.engine import Drives
-from rolloutctl.engine.handle import EngineHandle, Leaving
-from rolloutctl.engine.sealing import seal
-from rolloutctl.engine.settings import Settings, Surroundings, read_settings
-from rolloutctl.engine.snapshot import FleetSnapshot, JournalPage
+from rolloutctl.engine.once.sealing import seal
 from rolloutctl.engine.thread import EngineThread
+from rolloutctl.engine.view.commands import Command, CommandKind, Reply
+from rolloutctl.engine.view.handle import EngineHandle, Leaving
+from rolloutctl.engine.view.snapshot import FleetSnapshot, JournalPage
 from rolloutctl.engine.wiring import Options, engine_options, open_world
 from rolloutctl.model.state import Status, Step
 from rolloutctl.model.verdict import State

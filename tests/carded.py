@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
-from rolloutctl.engine import card_file
-from rolloutctl.engine.card import Card
-from rolloutctl.engine.card_of import card_of
-from rolloutctl.engine.cards import Glance, glance, keep
-from rolloutctl.engine.config_files import Surroundings
-from rolloutctl.engine.settings import read_settings
+from rolloutctl.engine.cards import file as card_file
+from rolloutctl.engine.cards.card import Card
+from rolloutctl.engine.cards.glance import Glance, glance, keep
+from rolloutctl.engine.cards.making import card_of
+from rolloutctl.engine.config.files import Surroundings
+from rolloutctl.engine.config.settings import read_settings
 from rolloutctl.journal.sqlite import SqliteJournal, open_sqlite
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import Cohort, CohortState, Target

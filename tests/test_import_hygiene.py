@@ -108,8 +108,8 @@ def test_the_first_look_loads_nothing_heavy(tmp_path: Path):
 from datetime import UTC, datetime
 from pathlib import Path
 from rolloutctl.__main__ import main
-from rolloutctl.engine.cards import glance
-from rolloutctl.engine.config_files import Surroundings
+from rolloutctl.engine.cards.glance import glance
+from rolloutctl.engine.config.files import Surroundings
 from rolloutctl.tui.first import picture
 lines = picture(glance(Path({str(house.config)!r}), Surroundings.here()), datetime.now(UTC), 120, 40)
 assert any("two#1" in text for text, _ in lines)

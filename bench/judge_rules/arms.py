@@ -1,4 +1,4 @@
-"""What a rule sees: counts by cell and host of the two arms, and the error ratio before the start."""
+"""What a rule sees: counts by cell and host of the two arms, and what the service was like before the start."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ class Arms:
     cell_s: float
     usual_ratio: float
     """Errors per request of the service before the start."""
+    past_requests: Counts
+    """(minutes, baseline hosts) of the hour before the start."""
+    past_errors: Counts
 
     def per(self, seconds: float) -> int:
         """Cells in so many seconds, at least one."""

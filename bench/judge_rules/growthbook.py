@@ -1,7 +1,9 @@
 """GrowthBook's sequential test: an asymptotic confidence sequence for the relative lift, looked at in every cell.
 
-Source: https://docs.growthbook.io/statistics/sequential (after Waudby-Smith et al., https://arxiv.org/abs/2103.06476), with
-the variance of the lift by the delta method: https://docs.growthbook.io/statistics/details. Every request counts as a user.
+Source: https://docs.growthbook.io/statistics/sequential (after Waudby-Smith et al., https://arxiv.org/abs/2103.06476: equation
+9 for the half-width, with the variance of one observation, which is that of the lift times all users; 161 for rho), with the
+variance of the lift by the delta method: https://docs.growthbook.io/statistics/details. Every request counts as a user. The
+least number of conversions that the tool waits for before it shows a result is not modelled.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """Kayenta (Spinnaker): a Mann–Whitney interval for the shift between two series of minutes, judged again and again.
 
-Source: https://spinnaker.io/docs/guides/user/canary/judge/ (how the default judge works) and the judge's classifier: a
-metric is "High" when the lower end of the 98 % interval of the shift is above a quarter of the Hodges–Lehmann estimate of
-the shift. One metric of that class gives a score of 0, which is below any marginal score. Normal approximation of the
-interval without R's continuity correction; minutes without requests are no numbers and left out.
+Sources: https://spinnaker.io/docs/guides/user/canary/judge/ (how the default judge works) and the judge's classifier,
+https://github.com/spinnaker/kayenta/blob/master/kayenta-judge/src/main/scala/com/netflix/kayenta/judge/classifiers/metric/MannWhitneyClassifier.scala
+A metric is "High" when the lower end of the 98 % interval of the shift is above a quarter of the Hodges–Lehmann estimate of
+the shift, and the canary's mean is not under the baseline's. One metric of that class gives a score of 0, which is below any
+marginal score. Normal approximation of the interval without continuity correction; minutes without requests are no numbers and
+left out.
 """
 
 from __future__ import annotations
@@ -20,12 +22,16 @@ SHARE_OF_ESTIMATE = 0.25
 
 
 def breaches(arms: Arms) -> Flags:
-    """Judged every five minutes over everything since the start."""
+    """Judged every five minutes over everything since the start, until it is High for the first time."""
     cells = arms.per(MINUTE_S)
     canary = _per_minute(arms.canary_errors, arms.canary_requests, cells)
     baseline = _per_minute(arms.baseline_errors, arms.baseline_requests, cells)
     at = looks(arms, EVERY_S)
-    high = np.array([_is_high(canary[: (cell + 1) // cells], baseline[: (cell + 1) // cells]) for cell in at], dtype=bool)
+    high = np.zeros(len(at), dtype=bool)
+    for look, cell in enumerate(at.tolist()):
+        if _is_high(canary[: (cell + 1) // cells], baseline[: (cell + 1) // cells]):
+            high[look] = True
+            break
     return latched(arms, at, high)
 
 
@@ -37,12 +43,15 @@ def _per_minute(errors: Counts, requests: Counts, cells: int) -> Counts:
 
 
 def _is_high(canary: Counts, baseline: Counts) -> bool:
-    canary, baseline = canary[np.isfinite(canary)], baseline[np.isfinite(baseline)]
+    canary, baseline = np.sort(canary[np.isfinite(canary)]), np.sort(baseline[np.isfinite(baseline)])
     if len(canary) == 0 or len(baseline) == 0 or np.array_equal(canary, baseline):
         return False
-    shifts = np.sort((canary[:, None] - baseline[None, :]).ravel())
-    pairs = len(shifts)
-    below = pairs / 2.0 - QUANTILE * np.sqrt(pairs * (len(canary) + len(baseline) + 1) / 12.0)
-    if below < 1:
+    if canary.mean() < baseline.mean():
         return False
-    return bool(shifts[int(below) - 1] > SHARE_OF_ESTIMATE * abs(float(np.median(shifts))))
+    pairs = len(canary) * len(baseline)
+    below = int(pairs / 2.0 - QUANTILE * np.sqrt(pairs * (len(canary) + len(baseline) + 1) / 12.0))
+    # The lower end is the shift of that rank. Where as many shifts are not positive, it is not, and nothing needs sorting.
+    if below < 1 or int((len(baseline) - np.searchsorted(baseline, canary, side="left")).sum()) >= below:
+        return False
+    shifts = np.sort((canary[:, None] - baseline[None, :]).ravel())
+    return bool(shifts[below - 1] > SHARE_OF_ESTIMATE * abs(float(np.median(shifts))))

@@ -15,6 +15,8 @@ from bench.judge_rules.arms import Arms, Counts
 
 _DAY_S = 86_400.0
 _HISTORY_S = 3_600.0
+_MINUTE_S = 60.0
+_BAD_HOST_AFTER_S = 1_200.0
 
 
 class Weather(Enum):
@@ -25,7 +27,7 @@ class Weather(Enum):
     BURSTY = "bursty"
     """Errors in clusters, and minutes of many errors that both arms share."""
     BAD_HOST = "bad host"
-    """One canary host has five times the errors of the others from a third of the time on."""
+    """One canary host has five times the errors of the others from 20 minutes after the start on."""
     DRIFTING = "drifting"
     """Load follows the day, the error ratio wanders by hours, the same for both arms."""
 
@@ -46,7 +48,7 @@ class Service:
 def simulate(
     weather: Weather, service: Service, hours: float, cell_s: float, times: float, onset_s: float, rng: np.random.Generator
 ) -> Arms:
-    """`times` as many errors in the canary from `onset_s` on; 1 for a harmless release."""
+    """`times` as many errors in the canary from `onset_s` on; 1 for a harmless release. A minute is a whole number of cells."""
     before = round(_HISTORY_S / cell_s)
     cells = before + round(hours * 3600.0 / cell_s)
     hosts = service.canary_hosts + service.baseline_hosts
@@ -62,12 +64,18 @@ def simulate(
     worse = np.where(at_s >= onset_s, times, 1.0)
     chance[:, : service.canary_hosts] *= worse[:, None]
     if weather is Weather.BAD_HOST:
-        chance[before + (cells - before) // 3 :, 0] *= 5.0
+        chance[at_s >= _BAD_HOST_AFTER_S, 0] *= 5.0
     errors = _errors(rng, requests, np.minimum(chance, 1.0), service.cluster if weather is Weather.BURSTY else 1.0)
     usual = float(errors[:before].sum() / max(requests[:before].sum(), 1.0))
     live, ours = slice(before, None), slice(0, service.canary_hosts)
     theirs = slice(service.canary_hosts, None)
-    return Arms(requests[live, ours], errors[live, ours], requests[live, theirs], errors[live, theirs], cell_s, usual)
+    past = [_by_minute(part[:before, theirs], round(_MINUTE_S / cell_s)) for part in (requests, errors)]
+    return Arms(requests[live, ours], errors[live, ours], requests[live, theirs], errors[live, theirs], cell_s, usual, *past)
+
+
+def _by_minute(counts: Counts, cells: int) -> Counts:
+    summed: Counts = counts.reshape(-1, cells, counts.shape[1]).sum(axis=1)
+    return summed
 
 
 def _errors(rng: np.random.Generator, requests: Counts, chance: Counts, cluster: float) -> Counts:

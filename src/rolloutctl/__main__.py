@@ -15,7 +15,7 @@ from rolloutctl.cli.plain import PlainLine, Rollback, Screen, Status, plain_line
 from rolloutctl.cli.toplevel import Globals, answer_early
 
 if TYPE_CHECKING:
-    from rolloutctl.engine.cards import Glance
+    from rolloutctl.engine.cards.glance import Glance
     from rolloutctl.engine.thread import EngineThread
 
 _NO_TERMINAL = (
@@ -77,7 +77,7 @@ def _plainly(line: PlainLine) -> int:
 def screen(globals_: Globals) -> int:
     """No command: the screen. Its engine drives whatever nobody drives, unless --read-only. Returns the exit code."""
     from rolloutctl.cli.first import is_first, meet
-    from rolloutctl.engine.config_files import Surroundings
+    from rolloutctl.engine.config.files import Surroundings
     from rolloutctl.errors import ExitCode
 
     terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
@@ -90,7 +90,7 @@ def screen(globals_: Globals) -> int:
 
         say(_NO_TERMINAL)
         return ExitCode.INVALID
-    from rolloutctl.engine.cards import glance
+    from rolloutctl.engine.cards.glance import glance
     from rolloutctl.tui.first import first_look
 
     surroundings = Surroundings.here()

@@ -1,6 +1,6 @@
 """config.toml as frozen models; every field is documented by the string under it.
 
-Per person or per team, never per rollout. Reading files and environment is `engine/settings.py`'s business; this module
+Per person or per team, never per rollout. Reading files and environment is `engine/config/settings.py`'s business; this module
 is pure. Secrets are never values here: only where to read them from.
 """
 

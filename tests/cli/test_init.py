@@ -26,8 +26,8 @@ from rolloutctl.cli.init.texts import config_text, plan_name, plan_text, with_ar
 from rolloutctl.cli.init.writing import check
 from rolloutctl.demo.prometheus_api import PrometheusApi
 from rolloutctl.demo.ready import WorldUrls
-from rolloutctl.engine import detecting
-from rolloutctl.engine.detecting import Servers, labels_of, look_here, names_at
+from rolloutctl.engine.once import detecting
+from rolloutctl.engine.once.detecting import Servers, labels_of, look_here, names_at
 
 SECRET = "*:*.964a287e1b728cb5f4f3e0120df92cb5"
 CLIENT = "default:production.be44368985f7fb3237c584ef86f3d6bdada42ddbd63a019d26955178"

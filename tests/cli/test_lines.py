@@ -24,7 +24,7 @@ from rolloutctl.cli.app import run
 from rolloutctl.cli.signals import Ended
 from rolloutctl.cli.table import COMMANDS
 from rolloutctl.cli.toplevel import answer_early, globals_first, help_text
-from rolloutctl.engine.card_of import card_of, where
+from rolloutctl.engine.cards.making import card_of, where
 from rolloutctl.errors import ExitCode, InvalidInput, NotYet
 from rolloutctl.model.cohort import Cohort, CohortState, Target
 from rolloutctl.model.state import RolloutState, Status

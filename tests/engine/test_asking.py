@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from rolloutctl.config import Config
-from rolloutctl.engine.commands import Command, CommandKind
 from rolloutctl.engine.engine import Drives, Engine
-from rolloutctl.engine.sealing import seal
+from rolloutctl.engine.once.sealing import seal
+from rolloutctl.engine.view.commands import Command, CommandKind
 from rolloutctl.errors import ExitCode, JournalUnreachable
 from rolloutctl.model.cohort import OFF, Cohort
 from rolloutctl.model.events import Kind, RollbackRequested

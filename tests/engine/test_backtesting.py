@@ -9,9 +9,9 @@ import pytest
 
 from judge.evidence import Traffic, errors, gauge, plan_with
 from judge.worlds import START, STEP, value
-from rolloutctl.engine.backtesting import Backtest, backtest
-from rolloutctl.engine.config_files import Surroundings
-from rolloutctl.engine.settings import read_settings
+from rolloutctl.engine.config.files import Surroundings
+from rolloutctl.engine.config.settings import read_settings
+from rolloutctl.engine.once.backtesting import Backtest, backtest
 from rolloutctl.errors import ConfigInvalid
 from rolloutctl.judge.needs import needs
 from rolloutctl.model.verdict import PhaseState, State

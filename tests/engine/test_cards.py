@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 
 import rolloutctl
 from carded import NOW, PLAN, WHO, House, served
-from rolloutctl.engine import card_file, card_keeper
-from rolloutctl.engine.card import FORMAT, from_json, to_json
-from rolloutctl.engine.card_of import card_of
-from rolloutctl.engine.cards import glance, keep
-from rolloutctl.engine.config_files import raw_config
-from rolloutctl.engine.settings import read_settings
-from rolloutctl.engine.snapshot import Driving
+from rolloutctl.engine.cards import file as card_file
+from rolloutctl.engine.cards import keeper as card_keeper
+from rolloutctl.engine.cards.card import FORMAT, from_json, to_json
+from rolloutctl.engine.cards.glance import glance, keep
+from rolloutctl.engine.cards.making import card_of
+from rolloutctl.engine.config.files import raw_config
+from rolloutctl.engine.config.settings import read_settings
+from rolloutctl.engine.view.snapshot import Driving
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import Cohort, Target
 from rolloutctl.model.events import HoldKind

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 import pytest
 
 from rolloutctl.engine.coming import EngineComing
-from rolloutctl.engine.handle import Leaving
+from rolloutctl.engine.view.handle import Leaving
 from rolloutctl.errors import Failed, JournalUnreachable
 from tui import worlds
 

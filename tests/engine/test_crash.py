@@ -15,8 +15,8 @@ from urllib.parse import quote
 import pytest
 
 from rolloutctl.config import FromEnv
-from rolloutctl.engine import crash, listening
-from rolloutctl.engine.secrets import read_secret
+from rolloutctl.engine.config.secrets import read_secret
+from rolloutctl.engine.unexpected import crash, listening
 
 CANARY = "kestrel/7:ZEBRA+quartz=="
 
@@ -110,7 +110,7 @@ def test_what_is_no_secret_stays():
 
 
 def test_when_secrets_cannot_be_told_only_places_are_written(monkeypatch):
-    monkeypatch.setitem(sys.modules, "rolloutctl.engine.secrets", None)
+    monkeypatch.setitem(sys.modules, "rolloutctl.engine.config.secrets", None)
     text = crash.scrubbed(f'Traceback:\n  File "/x/a.py", line 3, in f\n    raise X\nX: {CANARY}', {})
     assert text == '  File "/x/a.py", line 3, in f'
 

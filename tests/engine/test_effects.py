@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from rolloutctl.engine import effects
-from rolloutctl.engine.commit import commit
-from rolloutctl.engine.emergency import emergency_off
-from rolloutctl.engine.record import RolloutRecord
-from rolloutctl.engine.sealing import seal
-from rolloutctl.engine.world import World
+from rolloutctl.engine.driving import effects
+from rolloutctl.engine.driving.emergency import emergency_off
+from rolloutctl.engine.once.sealing import seal
+from rolloutctl.engine.world.commit import commit
+from rolloutctl.engine.world.record import RolloutRecord
+from rolloutctl.engine.world.world import World
 from rolloutctl.errors import ExitCode, InvalidInput, JournalUnreachable, LeaseLost, ProviderUnreachable, RolloutctlError
 from rolloutctl.model import events as ev
 from rolloutctl.model import outcome as out

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from rolloutctl.engine.commands import Command, CommandKind
 from rolloutctl.engine.engine import Drives, Engine
-from rolloutctl.engine.sealing import seal
-from rolloutctl.engine.snapshot import Driving
+from rolloutctl.engine.once.sealing import seal
+from rolloutctl.engine.view.commands import Command, CommandKind
+from rolloutctl.engine.view.snapshot import Driving
 from rolloutctl.errors import ExitCode, Refused
 from rolloutctl.model.cohort import OFF, Cohort
 from rolloutctl.model.events import Kind

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from rolloutctl.engine.engine import Drives
-from rolloutctl.engine.handle import Leaving
 from rolloutctl.engine.opening import open_journal
 from rolloutctl.engine.thread import EngineThread
+from rolloutctl.engine.view.handle import Leaving
 from rolloutctl.engine.wiring import Options, engine_thread
 from servers.site import STREAM, DrivingSite, driving_site
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from rolloutctl.engine.late_source import LateSource
+from rolloutctl.engine.looking.late_source import LateSource
 from rolloutctl.model.outcome import Health
 from rolloutctl.model.samples import Answer, Query
 

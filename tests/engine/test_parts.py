@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rolloutctl.config import Config
 from rolloutctl.engine.engine import Drives
-from rolloutctl.engine.parts import Parts
-from rolloutctl.engine.sealing import seal
-from rolloutctl.engine.snapshot import PartHealth
+from rolloutctl.engine.looking.parts import Parts
+from rolloutctl.engine.once.sealing import seal
+from rolloutctl.engine.view.snapshot import PartHealth
 from rolloutctl.model.kinds import Action
 from rolloutctl.model.outcome import Health
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rolloutctl.config import FromCommand, FromEnv, FromFile
-from rolloutctl.engine import secrets
-from rolloutctl.engine.secrets import Scrubber, read_secret
+from rolloutctl.engine.config import secrets
+from rolloutctl.engine.config.secrets import Scrubber, read_secret
 from rolloutctl.errors import ExitCode, InvalidInput
 
 SECRET = 'pa+ss/"wörd" &%20'

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rolloutctl.config import FromEnv, FromFile, Theme
-from rolloutctl.engine.settings import Settings, Surroundings, effective, journal_path, read_settings
+from rolloutctl.engine.config.settings import Settings, Surroundings, effective, journal_path, read_settings
 from rolloutctl.errors import ConfigInvalid
 
 UNLEASH = '[providers.unleash]\ntype = "unleash"\nurl = "https://u.example.com"\nauth = { type = "token", token = { file = "token" } }\n'

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from engine.worlds import PLAN, TestWorld, plan, state_of
-from rolloutctl.engine.record import RolloutRecord
-from rolloutctl.engine.sealing import seal
-from rolloutctl.engine.showing import CALM_S, Showing
-from rolloutctl.engine.snapshot import FlagReading
-from rolloutctl.engine.world import World
+from rolloutctl.engine.once.sealing import seal
+from rolloutctl.engine.showing.newest import CALM_S, Showing
+from rolloutctl.engine.view.snapshot import FlagReading
+from rolloutctl.engine.world.record import RolloutRecord
+from rolloutctl.engine.world.world import World
 from rolloutctl.model.cohort import OFF
 from rolloutctl.model.events import HoldKind
 from rolloutctl.model.state import Hold

@@ -10,11 +10,11 @@ import pytest
 
 from engine.worlds import PLAN, ScriptedProvider, TestWorld, plan, state_of, until
 from rolloutctl.engine.engine import Drives
-from rolloutctl.engine.observations import Observations
-from rolloutctl.engine.record import RolloutRecord
-from rolloutctl.engine.sealing import seal
-from rolloutctl.engine.snapshot import FlagReading
-from rolloutctl.engine.unchanged import WHOLE_AGAIN_S, seen_again, unchanged
+from rolloutctl.engine.looking.unchanged import WHOLE_AGAIN_S, seen_again, unchanged
+from rolloutctl.engine.once.sealing import seal
+from rolloutctl.engine.view.snapshot import FlagReading
+from rolloutctl.engine.world.observations import Observations
+from rolloutctl.engine.world.record import RolloutRecord
 from rolloutctl.errors import ProviderUnreachable
 from rolloutctl.model.cohort import Cohort, CohortState, Target
 from rolloutctl.model.state import RolloutState

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from rolloutctl.engine import judging
-from rolloutctl.engine.commands import Command, CommandKind
-from rolloutctl.engine.driver import Driver
+from rolloutctl.engine.driving.driver import Driver
 from rolloutctl.engine.engine import Drives, Engine
-from rolloutctl.engine.sealing import seal
+from rolloutctl.engine.looking import judging
+from rolloutctl.engine.once.sealing import seal
+from rolloutctl.engine.view.commands import Command, CommandKind
 from rolloutctl.errors import ExitCode
 from rolloutctl.model.cohort import OFF, Cohort
 from rolloutctl.model.state import Status, Step

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from rolloutctl.engine.waiting import heed_cancellation, left_at_once
+from rolloutctl.engine.world.waiting import heed_cancellation, left_at_once
 
 
 async def deaf(started: asyncio.Event) -> None:

@@ -10,11 +10,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from rolloutctl.config import Config, Environment
-from rolloutctl.engine.clock import SystemClock
 from rolloutctl.engine.engine import Drives, Engine, EngineOptions
-from rolloutctl.engine.journal_thread import JournalThread
-from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
-from rolloutctl.engine.world import SourceTimes, World
+from rolloutctl.engine.view.snapshot import FleetSnapshot, RolloutSnapshot
+from rolloutctl.engine.world.clock import SystemClock
+from rolloutctl.engine.world.journal_thread import JournalThread
+from rolloutctl.engine.world.world import SourceTimes, World
 from rolloutctl.errors import ProviderUnreachable, SourceUnreachable
 from rolloutctl.journal.sqlite import open_sqlite
 from rolloutctl.model.cohort import OFF, Cohort, CohortState, Target

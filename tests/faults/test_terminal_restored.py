@@ -170,11 +170,11 @@ def without_secrets_named_by_nobody(seen: AtTerminal) -> None:
     "where",
     [
         "from rolloutctl.engine.engine import Engine\nEngine._follow = fail_later\n",
-        "from rolloutctl.engine.polling import Poller\nPoller.metrics = fail_later\nPoller.flags = fail_later\n",
+        "from rolloutctl.engine.looking.polling import Poller\nPoller.metrics = fail_later\nPoller.flags = fail_later\n",
     ],
 )
 def test_what_fails_in_the_engine_ends_neither_engine_nor_screen(folder: Path, where: str):
-    read = "from rolloutctl.engine.secrets import read_secret\nfrom rolloutctl.config import FromEnv\nread_secret(FromEnv(env='S'))\n"
+    read = "from rolloutctl.engine.config.secrets import read_secret\nfrom rolloutctl.config import FromEnv\nread_secret(FromEnv(env='S'))\n"
     with at_terminal(TELL + read + where, [], folder, S=SECRET, FLAG_PASSPHRASE=SECRET) as seen:
         started(seen)
         seen.read(b"unexpectedly")
@@ -191,7 +191,7 @@ def test_a_loop_of_threads_that_fail_prints_nothing_into_the_screen(folder: Path
         "import threading\nfrom rolloutctl.tui.app import RolloutApp\n"
         "def start(self, *_):\n    thread = threading.Thread(target=fail)\n    thread.start()\n    thread.join()\n"
         "RolloutApp.action_help = start\n"
-        "from rolloutctl.engine.secrets import read_secret\nfrom rolloutctl.config import FromEnv\nread_secret(FromEnv(env='S'))\n"
+        "from rolloutctl.engine.config.secrets import read_secret\nfrom rolloutctl.config import FromEnv\nread_secret(FromEnv(env='S'))\n"
     )
     with at_terminal(script, [], folder, S=SECRET, FLAG_PASSPHRASE=SECRET) as seen:
         started(seen)
@@ -307,7 +307,7 @@ def test_a_signal_ends_drive(folder: Path, number: signal.Signals):
 def test_what_fails_in_an_engine_that_drives_is_said_and_driving_goes_on(folder: Path):
     script = (
         TELL
-        + "from rolloutctl.engine.polling import Poller\nPoller.flags = fail_later\nfrom rolloutctl.engine.engine import Engine\nEngine._follow = fail_later\n"
+        + "from rolloutctl.engine.looking.polling import Poller\nPoller.flags = fail_later\nfrom rolloutctl.engine.engine import Engine\nEngine._follow = fail_later\n"
     )
     process = command(script, ["drive"], folder, FLAG_PASSPHRASE=SECRET)
     time.sleep(5)
@@ -328,7 +328,7 @@ def test_what_fails_in_an_engine_that_drives_is_said_and_driving_goes_on(folder:
         ("import rolloutctl.cli.app as app\napp.get_command = fail\n", ["config", "show"]),
         ("import rolloutctl.cli.configuring as c\nc.effective = fail\n", ["config", "show"]),
         (
-            "import rolloutctl.engine.sealing as s\nimport rolloutctl.cli.checking as c\nc.gather = fail_later\n",
+            "import rolloutctl.engine.once.sealing as s\nimport rolloutctl.cli.checking as c\nc.gather = fail_later\n",
             ["check", "p.toml"],
         ),
     ],

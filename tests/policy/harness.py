@@ -260,7 +260,7 @@ class Rollout:
         self._forget()
         self.driving_since = self.now
 
-    # --- effects, as engine/effects.py has them ------------------------------------------------------------
+    # --- effects, as engine/driving/effects.py has them ------------------------------------------------------------
 
     def _intent(self, decision: do.ChangeFlag | do.TurnOff, want: Cohort, before: str, *, snapshot: bool = False) -> int:
         phase, index = (decision.phase, decision.index) if isinstance(decision, do.ChangeFlag) else ("", -1)

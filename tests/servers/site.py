@@ -16,9 +16,9 @@ import pytest
 
 from rolloutctl.demo.flag_server import FlagServer, Tokens, new_store
 from rolloutctl.demo.flag_store import FlagStore
+from rolloutctl.engine.config.settings import Settings, Surroundings, read_settings
+from rolloutctl.engine.once.sealing import seal
 from rolloutctl.engine.opening import open_journal
-from rolloutctl.engine.sealing import seal
-from rolloutctl.engine.settings import Settings, Surroundings, read_settings
 from rolloutctl.engine.wiring import open_world
 from rolloutctl.model.events import AdvanceRequested, Kind, RollbackRequested
 from rolloutctl.model.fold import fold

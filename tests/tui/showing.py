@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from rolloutctl.config import Theme
-from rolloutctl.engine.snapshot import FleetSnapshot
+from rolloutctl.engine.view.snapshot import FleetSnapshot
 from rolloutctl.tui.app import RolloutApp
 from rolloutctl.tui.draw.ink import plain
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from textual.widgets import Button, Input
 
-from rolloutctl.engine.commands import Command, CommandKind, Reply
-from rolloutctl.engine.handle import Leaving
+from rolloutctl.engine.view.commands import Command, CommandKind, Reply
+from rolloutctl.engine.view.handle import Leaving
 from rolloutctl.errors import ExitCode
 from rolloutctl.tui.widgets.field import Check
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from rolloutctl.config import Theme
-from rolloutctl.engine.commands import CommandKind, Reply
-from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.engine.view.commands import CommandKind, Reply
+from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.errors import ExitCode
 from rolloutctl.model.state import Status
 from rolloutctl.model.verdict import PhaseState, PhaseVerdict, State

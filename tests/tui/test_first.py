@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carded import NOW, House
-from rolloutctl.engine.cards import Glance, Seen
+from rolloutctl.engine.cards.glance import Glance, Seen
 from rolloutctl.model.state import Status
 from rolloutctl.tui.first import SMALLEST, _width, picture
 
@@ -30,8 +30,8 @@ PROGRAM = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from rolloutctl.engine.cards import glance
-from rolloutctl.engine.config_files import Surroundings
+from rolloutctl.engine.cards.glance import glance
+from rolloutctl.engine.config.files import Surroundings
 from rolloutctl.tui.first import first_look
 config, ending = Path(sys.argv[1]), sys.argv[2]
 with first_look(lambda: glance(config, Surroundings.here()), lambda: datetime.now(UTC)) as hand_over:

@@ -16,9 +16,9 @@ import pytest
 from carded import House
 from engine.test_coming import Loading
 from faults.terminals import AtTerminal
-from rolloutctl.engine.card_of import card_of
-from rolloutctl.engine.cards import Glance, Seen
-from rolloutctl.engine.config_files import RawConfig
+from rolloutctl.engine.cards.glance import Glance, Seen
+from rolloutctl.engine.cards.making import card_of
+from rolloutctl.engine.config.files import RawConfig
 from rolloutctl.errors import ExitCode
 from rolloutctl.tui.app import RolloutApp
 from rolloutctl.tui.widgets.table import Table

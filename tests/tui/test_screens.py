@@ -11,7 +11,7 @@ import pytest
 from textual.widgets import DataTable
 
 from rolloutctl.config import OperatorRole
-from rolloutctl.engine.snapshot import FlagReading
+from rolloutctl.engine.view.snapshot import FlagReading
 from rolloutctl.model.verdict import PhaseState, PhaseVerdict, State
 from rolloutctl.tui import shell
 from rolloutctl.tui.widgets.field import Filter

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rolloutctl.config import Theme
-from rolloutctl.engine.snapshot import FleetSnapshot
+from rolloutctl.engine.view.snapshot import FleetSnapshot
 
 from . import worlds
 from .showing import NARROW, WIDE, app_of

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 from rolloutctl.config import OperatorRole
-from rolloutctl.engine.commands import Command, Reply
-from rolloutctl.engine.handle import Leaving
-from rolloutctl.engine.snapshot import (
+from rolloutctl.engine.view.commands import Command, Reply
+from rolloutctl.engine.view.handle import Leaving
+from rolloutctl.engine.view.snapshot import (
     CommandLogLine,
     Driver,
     Driving,

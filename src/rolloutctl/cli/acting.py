@@ -18,11 +18,11 @@ from rolloutctl.cli.session import Session, session
 from rolloutctl.cli.shapes import live_shape
 from rolloutctl.cli.toplevel import Globals
 from rolloutctl.cli.waits import first_look_s
-from rolloutctl.engine.card_of import where
-from rolloutctl.engine.commands import Command, CommandKind, Reply
+from rolloutctl.engine.cards.making import where
+from rolloutctl.engine.config.settings import Settings
 from rolloutctl.engine.engine import Drives
-from rolloutctl.engine.settings import Settings
-from rolloutctl.engine.snapshot import Driving, RolloutSnapshot
+from rolloutctl.engine.view.commands import Command, CommandKind, Reply
+from rolloutctl.engine.view.snapshot import Driving, RolloutSnapshot
 from rolloutctl.engine.wiring import Options
 from rolloutctl.errors import ExitCode, InvalidInput, JournalCorrupt, JournalUnreachable
 from rolloutctl.model.events import HoldKind

@@ -16,8 +16,8 @@ from rolloutctl.cli.files import read_bytes
 from rolloutctl.cli.out import put, put_json
 from rolloutctl.cli.toplevel import Globals
 from rolloutctl.cli.worlds import in_world
-from rolloutctl.engine.backtesting import Backtest, Found, run_backtest
-from rolloutctl.engine.settings import Surroundings, read_settings
+from rolloutctl.engine.config.settings import Surroundings, read_settings
+from rolloutctl.engine.once.backtesting import Backtest, Found, run_backtest
 from rolloutctl.errors import ExitCode
 from rolloutctl.model.verdict import PhaseState, shown_as
 from rolloutctl.plan.read import read_plan_file

@@ -17,8 +17,8 @@ from rolloutctl.cli.out import complain, put, put_json, say
 from rolloutctl.cli.reading import settings_of
 from rolloutctl.cli.toplevel import Globals, version_text
 from rolloutctl.cli.worlds import in_world
-from rolloutctl.engine.gathering import gather
-from rolloutctl.engine.world import World
+from rolloutctl.engine.once.gathering import gather
+from rolloutctl.engine.world.world import World
 from rolloutctl.errors import ExitCode, InvalidInput, PlanInvalid
 from rolloutctl.plan.findings import Finding, Severity, with_lines
 from rolloutctl.plan.lint import lint

@@ -151,7 +151,7 @@ def _types(hint: Any) -> Iterator[Any]:
 
 def _rollouts(explicit: Path | None) -> list[str]:
     """Newest first."""
-    from rolloutctl.engine.config_files import Surroundings, raw_config
+    from rolloutctl.engine.config.files import Surroundings, raw_config
     from rolloutctl.journal.newest import looking
     from rolloutctl.model.kinds import rollout_of
 
@@ -163,7 +163,7 @@ def _rollouts(explicit: Path | None) -> list[str]:
 
 
 def _configured(explicit: Path | None, table: str) -> list[str]:
-    from rolloutctl.engine.config_files import Surroundings, raw_config
+    from rolloutctl.engine.config.files import Surroundings, raw_config
 
     config = raw_config(explicit, Surroundings.here())
     return sorted(config.table(table)) if config is not None else []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from rolloutctl.cli.out import put, put_json
 from rolloutctl.cli.reading import settings_of
 from rolloutctl.cli.toplevel import Globals
-from rolloutctl.engine.settings import Surroundings, effective, journal_shown
+from rolloutctl.engine.config.settings import Surroundings, effective, journal_shown
 from rolloutctl.errors import ExitCode
 
 

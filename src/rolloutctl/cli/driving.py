@@ -11,8 +11,8 @@ from rolloutctl.cli.sentences import event_line, zone_of
 from rolloutctl.cli.session import Session, session
 from rolloutctl.cli.shapes import event_shape
 from rolloutctl.cli.toplevel import Globals
+from rolloutctl.engine.config.settings import Settings
 from rolloutctl.engine.engine import Drives
-from rolloutctl.engine.settings import Settings
 from rolloutctl.engine.wiring import Options
 from rolloutctl.model.kinds import rollout_of
 

@@ -15,9 +15,9 @@ from rolloutctl.cli.out import complain, put, put_json, say
 from rolloutctl.cli.reading import refuse_read_only, settings_of
 from rolloutctl.cli.toplevel import Globals
 from rolloutctl.cli.worlds import in_world
-from rolloutctl.engine.emergency import Emergency, emergency_off
-from rolloutctl.engine.settings import Settings
-from rolloutctl.engine.world import World
+from rolloutctl.engine.config.settings import Settings
+from rolloutctl.engine.driving.emergency import Emergency, emergency_off
+from rolloutctl.engine.world.world import World
 from rolloutctl.errors import ExitCode, InvalidInput, Refused
 from rolloutctl.model.cohort import Target
 from rolloutctl.model.events import Action

@@ -1,6 +1,6 @@
 """How the program ends when something was raised: a sentence on stderr and an exit code.
 
-What nobody expected goes to a file that one sentence names (`engine/crash.py`).
+What nobody expected goes to a file that one sentence names (`engine/unexpected/crash.py`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def code_of(error: BaseException) -> int:
             complain(f"{(error.strerror or 'unknown trouble').lower()}{where}.")
             return ExitCode.FAILED
         case _:
-            from rolloutctl.engine.crash import told
+            from rolloutctl.engine.unexpected.crash import told
 
             complain(f"something went wrong that should not ({type(error).__name__}). {told(error)}")
             return ExitCode.FAILED

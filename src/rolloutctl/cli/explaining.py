@@ -19,9 +19,9 @@ from rolloutctl.cli.session import session
 from rolloutctl.cli.shapes import verdict_shape
 from rolloutctl.cli.toplevel import Globals
 from rolloutctl.cli.waits import first_look_s
-from rolloutctl.engine.card_of import where
-from rolloutctl.engine.settings import Settings
-from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.engine.cards.making import where
+from rolloutctl.engine.config.settings import Settings
+from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.engine.wiring import Options
 from rolloutctl.errors import ExitCode, InvalidInput
 from rolloutctl.model.events import VerdictChanged

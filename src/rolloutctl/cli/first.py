@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from rolloutctl.cli.out import clean, put, say
 from rolloutctl.cli.toplevel import Globals
-from rolloutctl.engine.config_files import Surroundings, config_files
+from rolloutctl.engine.config.files import Surroundings, config_files
 from rolloutctl.errors import ExitCode
 
 TEXT = """\

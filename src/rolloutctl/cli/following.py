@@ -17,9 +17,9 @@ from rolloutctl.cli.reading import Known, journal_of, load, settings_of, stream_
 from rolloutctl.cli.sentences import condition, event_line, stamp, zone_of
 from rolloutctl.cli.shapes import driving_of, event_shape, known_shape
 from rolloutctl.cli.toplevel import Globals
-from rolloutctl.engine.card_of import where
-from rolloutctl.engine.settings import Settings
-from rolloutctl.engine.snapshot import Driving
+from rolloutctl.engine.cards.making import where
+from rolloutctl.engine.config.settings import Settings
+from rolloutctl.engine.view.snapshot import Driving
 from rolloutctl.errors import ExitCode, InvalidInput
 from rolloutctl.model.events import Event
 from rolloutctl.model.fold import fold

@@ -27,7 +27,7 @@ def guarded(work: Callable[[], object]) -> int:
 
 def _tell_left_behind() -> None:
     """What threads and loggers wrote down meanwhile; the module is loaded where there was something that could."""
-    crash = sys.modules.get("rolloutctl.engine.crash")
+    crash = sys.modules.get("rolloutctl.engine.unexpected.crash")
     if crash is not None and (said := crash.left_behind()):
         from rolloutctl.cli.out import complain
 

@@ -18,9 +18,9 @@ from rolloutctl.cli.reading import journal_of, resolve, settings_of, stream_of
 from rolloutctl.cli.sentences import stamp, zone_of
 from rolloutctl.cli.shapes import event_shape
 from rolloutctl.cli.toplevel import Globals
-from rolloutctl.engine.config_paths import SQLITE, on_a_server
+from rolloutctl.engine.config.paths import SQLITE, on_a_server
+from rolloutctl.engine.config.settings import journal_path, journal_shown
 from rolloutctl.engine.opening import journal_begun, open_configured, open_store
-from rolloutctl.engine.settings import journal_path, journal_shown
 from rolloutctl.errors import ExitCode, InvalidInput
 from rolloutctl.journal.moving import copy, export, is_export, verify_export
 from rolloutctl.journal.verify import verify_file

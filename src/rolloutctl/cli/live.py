@@ -12,9 +12,9 @@ from rolloutctl.cli.session import Session, session
 from rolloutctl.cli.shapes import live_shape
 from rolloutctl.cli.toplevel import Globals
 from rolloutctl.cli.waits import first_look_s
-from rolloutctl.engine.card_of import mark, where
-from rolloutctl.engine.settings import journal_shown
-from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.engine.cards.making import mark, where
+from rolloutctl.engine.config.settings import journal_shown
+from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.engine.wiring import Options
 from rolloutctl.errors import ExitCode
 

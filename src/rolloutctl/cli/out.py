@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TextIO
 
-from rolloutctl.engine.plain import plain
+from rolloutctl.engine.cards.plain import plain
 
 _PIPE_GONE = 128 + 13
 _INKS = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 from rolloutctl.cli.naming import resolved
 from rolloutctl.cli.toplevel import Globals
-from rolloutctl.engine.card import Card, holder
-from rolloutctl.engine.card_of import card_of
+from rolloutctl.engine.cards.card import Card, holder
+from rolloutctl.engine.cards.making import card_of
+from rolloutctl.engine.config.settings import Settings, Surroundings, read_settings
 from rolloutctl.engine.opening import journal_begun, open_journal
-from rolloutctl.engine.settings import Settings, Surroundings, read_settings
 from rolloutctl.errors import JournalCorrupt, Refused, RolloutctlError
 from rolloutctl.model.events import Event
 from rolloutctl.model.fold import fold

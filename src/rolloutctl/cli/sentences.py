@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from rolloutctl.engine.card_of import card_of
+from rolloutctl.engine.cards.making import card_of
 from rolloutctl.model.events import Event
 from rolloutctl.model.kinds import rollout_of
 from rolloutctl.model.state import RolloutState

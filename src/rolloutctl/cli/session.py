@@ -14,10 +14,10 @@ from typing import TypeVar
 
 from rolloutctl.cli import signals
 from rolloutctl.cli.out import complain, say
-from rolloutctl.engine.commands import Command, Reply
-from rolloutctl.engine.handle import Leaving
-from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
 from rolloutctl.engine.thread import EngineThread
+from rolloutctl.engine.view.commands import Command, Reply
+from rolloutctl.engine.view.handle import Leaving
+from rolloutctl.engine.view.snapshot import FleetSnapshot, RolloutSnapshot
 from rolloutctl.engine.wiring import Options, engine_thread
 from rolloutctl.errors import JournalUnreachable, RolloutctlError
 from rolloutctl.model.events import Event

@@ -1,6 +1,6 @@
 """The JSON that commands print: stable keys, the design's words, durations in seconds, times RFC 3339 UTC, percents as numbers.
 
-A rollout (`known_shape`), from the journal alone; `engine/card_of.py` makes it:
+A rollout (`known_shape`), from the journal alone; `engine/cards/making.py` makes it:
 
     rollout "name#1" · plan · attempt · title · owner · status · step · held · seq · sealed_at · sealed_by · plan_digest
     phase     null before the first, else {name index count attempt cohort started_at bake_s baked_s deadline_at}
@@ -25,9 +25,9 @@ import json
 from datetime import UTC, datetime
 
 from rolloutctl.cli.reading import Known
-from rolloutctl.engine.card import Shape
-from rolloutctl.engine.card_of import card_of
-from rolloutctl.engine.snapshot import Driving, Proposal, RolloutSnapshot
+from rolloutctl.engine.cards.card import Shape
+from rolloutctl.engine.cards.making import card_of
+from rolloutctl.engine.view.snapshot import Driving, Proposal, RolloutSnapshot
 from rolloutctl.model.events import Event, body_json
 from rolloutctl.model.verdict import Verdict
 from rolloutctl.units import show_time

@@ -14,8 +14,8 @@ from rolloutctl.cli.out import put, put_json, say
 from rolloutctl.cli.reading import refuse_read_only, settings_of
 from rolloutctl.cli.toplevel import Globals
 from rolloutctl.cli.worlds import in_world
-from rolloutctl.engine.sealing import seal
-from rolloutctl.engine.world import World
+from rolloutctl.engine.once.sealing import seal
+from rolloutctl.engine.world.world import World
 from rolloutctl.errors import ExitCode, Failed
 from rolloutctl.model.state import RolloutState
 from rolloutctl.plan.findings import Severity

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 from rolloutctl.cli.naming import resolved
 from rolloutctl.cli.out import clean, paint, put, put_json, put_painted, say
 from rolloutctl.cli.toplevel import Globals
-from rolloutctl.engine.card import Card, holder
-from rolloutctl.engine.cards import glance, keep
-from rolloutctl.engine.config_files import Surroundings
-from rolloutctl.engine.snapshot import Driving
+from rolloutctl.engine.cards.card import Card, holder
+from rolloutctl.engine.cards.glance import glance, keep
+from rolloutctl.engine.config.files import Surroundings
+from rolloutctl.engine.view.snapshot import Driving
 from rolloutctl.errors import ExitCode, RolloutctlError
 from rolloutctl.model.kinds import GENESIS
 from rolloutctl.model.state import WORST_FIRST
 from rolloutctl.ports import Lease
 
 if TYPE_CHECKING:
-    from rolloutctl.engine.settings import Settings
+    from rolloutctl.engine.config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def show(globals_: Globals, rollout: str, *, as_json: bool) -> ExitCode:
     if quick is not None:
         return _shown(quick, rollout, as_json=as_json)
     from rolloutctl.cli.reading import settings_of
-    from rolloutctl.engine.settings import journal_path
+    from rolloutctl.engine.config.settings import journal_path
 
     settings = settings_of(globals_)
     found = from_events(settings, rollout)
@@ -80,7 +80,7 @@ def at_a_glance(globals_: Globals, rollout: str) -> Found | None:
 def from_events(settings: Settings, rollout: str) -> Found:
     """Raises InvalidInput for a name that is not there, JournalUnreachable or JournalCorrupt."""
     from rolloutctl.cli.reading import Known, journal_of, load, load_all
-    from rolloutctl.engine.settings import journal_shown
+    from rolloutctl.engine.config.settings import journal_shown
 
     broken: tuple[str, ...] = ()
     with journal_of(settings) as journal:

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from rolloutctl.engine.listening import listen
-from rolloutctl.engine.settings import Settings
+from rolloutctl.engine.config.settings import Settings
+from rolloutctl.engine.unexpected.listening import listen
 from rolloutctl.engine.wiring import open_world
-from rolloutctl.engine.world import World
+from rolloutctl.engine.world.world import World
 
 T = TypeVar("T")
 

@@ -27,15 +27,15 @@ from rolloutctl.demo.plans import DemoFiles, environment, write_files
 from rolloutctl.demo.process import running_world, wait_until_scraped
 from rolloutctl.demo.ready import WorldUrls
 from rolloutctl.demo.scenarios import MAX_SPEED, SERVICES, Scenario
-from rolloutctl.engine.commands import Command, CommandKind
+from rolloutctl.engine.config.settings import Settings, Surroundings, read_settings
 from rolloutctl.engine.engine import Drives, Engine
-from rolloutctl.engine.handle import Leaving
-from rolloutctl.engine.listening import listen
-from rolloutctl.engine.sealing import seal
-from rolloutctl.engine.settings import Settings, Surroundings, read_settings
+from rolloutctl.engine.once.sealing import seal
 from rolloutctl.engine.thread import EngineThread
+from rolloutctl.engine.unexpected.listening import listen
+from rolloutctl.engine.view.commands import Command, CommandKind
+from rolloutctl.engine.view.handle import Leaving
 from rolloutctl.engine.wiring import Options, engine_options, open_world
-from rolloutctl.engine.world import World
+from rolloutctl.engine.world.world import World
 from rolloutctl.errors import InvalidInput, RolloutctlError
 from rolloutctl.plan.read import read_plan
 

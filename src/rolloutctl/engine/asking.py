@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from rolloutctl.engine.commands import Command, CommandKind, Reply
-from rolloutctl.engine.commit import request
-from rolloutctl.engine.emergency import emergency_off
-from rolloutctl.engine.record import RolloutRecord
-from rolloutctl.engine.waiting import wait_a_while
-from rolloutctl.engine.world import World
+from rolloutctl.engine.driving.emergency import emergency_off
+from rolloutctl.engine.view.commands import Command, CommandKind, Reply
+from rolloutctl.engine.world.commit import request
+from rolloutctl.engine.world.record import RolloutRecord
+from rolloutctl.engine.world.waiting import wait_a_while
+from rolloutctl.engine.world.world import World
 from rolloutctl.errors import ExitCode, InvalidInput, JournalUnreachable, Refused, RolloutctlError
 from rolloutctl.model import events as ev
 from rolloutctl.model.events import Action

@@ -12,12 +12,12 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from rolloutctl.engine.commands import Command, Reply
-from rolloutctl.engine.handle import EngineHandle, Leaving
+from rolloutctl.engine.view.commands import Command, Reply
+from rolloutctl.engine.view.handle import EngineHandle, Leaving
 from rolloutctl.errors import Failed
 
 if TYPE_CHECKING:
-    from rolloutctl.engine.snapshot import FleetSnapshot, JournalPage
+    from rolloutctl.engine.view.snapshot import FleetSnapshot, JournalPage
     from rolloutctl.ports import Verified
 
 T = TypeVar("T")

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rolloutctl.engine.asking import Asker
-from rolloutctl.engine.commands import Command, Reply
-from rolloutctl.engine.commit import AT_ONCE_S
-from rolloutctl.engine.driver import Driver
-from rolloutctl.engine.parts import Parts
-from rolloutctl.engine.polling import Poller
-from rolloutctl.engine.publishing import worst_first
-from rolloutctl.engine.record import RolloutRecord
-from rolloutctl.engine.showing import CALM_S, Showing
-from rolloutctl.engine.snapshot import FleetSnapshot, PartHealth
-from rolloutctl.engine.waiting import wait_a_while
-from rolloutctl.engine.world import World
+from rolloutctl.engine.driving.driver import Driver
+from rolloutctl.engine.looking.parts import Parts
+from rolloutctl.engine.looking.polling import Poller
+from rolloutctl.engine.showing.newest import CALM_S, Showing
+from rolloutctl.engine.showing.publishing import worst_first
+from rolloutctl.engine.view.commands import Command, Reply
+from rolloutctl.engine.view.snapshot import FleetSnapshot, PartHealth
+from rolloutctl.engine.world.commit import AT_ONCE_S
+from rolloutctl.engine.world.record import RolloutRecord
+from rolloutctl.engine.world.waiting import wait_a_while
+from rolloutctl.engine.world.world import World
 from rolloutctl.errors import LeaseLost, RolloutctlError
 from rolloutctl.model.events import Event, Kind
 from rolloutctl.model.fold import fold

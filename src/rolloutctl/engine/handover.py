@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-from rolloutctl.engine.world import World
+from rolloutctl.engine.world.world import World
 from rolloutctl.ports import Journal
 
 _TAKES_WITHIN_S = 15.0

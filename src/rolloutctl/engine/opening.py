@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from rolloutctl.config import Config, Secret
-from rolloutctl.engine.clock import SystemClock
-from rolloutctl.engine.config_paths import SQLITE, on_a_server
-from rolloutctl.engine.secrets import read_secret
-from rolloutctl.engine.settings import Settings, journal_path, journal_shown
+from rolloutctl.engine.config.paths import SQLITE, on_a_server
+from rolloutctl.engine.config.secrets import read_secret
+from rolloutctl.engine.config.settings import Settings, journal_path, journal_shown
+from rolloutctl.engine.world.clock import SystemClock
 from rolloutctl.errors import JournalUnreachable
 from rolloutctl.journal.fallback import recover
 from rolloutctl.journal.sqlite import SqliteJournal, open_sqlite

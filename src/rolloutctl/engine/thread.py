@@ -8,13 +8,13 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from rolloutctl.engine.commands import Command, Reply
 from rolloutctl.engine.engine import Engine, EngineOptions
-from rolloutctl.engine.handle import Leaving
 from rolloutctl.engine.handover import hand_over
-from rolloutctl.engine.listening import listen
-from rolloutctl.engine.snapshot import FleetSnapshot, JournalPage
-from rolloutctl.engine.world import World
+from rolloutctl.engine.unexpected.listening import listen
+from rolloutctl.engine.view.commands import Command, Reply
+from rolloutctl.engine.view.handle import Leaving
+from rolloutctl.engine.view.snapshot import FleetSnapshot, JournalPage
+from rolloutctl.engine.world.world import World
 from rolloutctl.errors import Failed
 from rolloutctl.ports import Journal, Verified
 

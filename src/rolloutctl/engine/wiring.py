@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import assert_never
 
 from rolloutctl.config import PrometheusSource, Secret, UnleashProvider
-from rolloutctl.engine.card_keeper import Keeper
-from rolloutctl.engine.clock import SystemClock
+from rolloutctl.engine.cards.keeper import Keeper
+from rolloutctl.engine.config.secrets import Scrubber, read_secret
+from rolloutctl.engine.config.settings import Settings, journal_path
 from rolloutctl.engine.engine import Drives, EngineOptions
-from rolloutctl.engine.journal_thread import JournalThread
-from rolloutctl.engine.late_source import LateSource
+from rolloutctl.engine.looking.late_source import LateSource
 from rolloutctl.engine.opening import author, fallback_path, open_journal
-from rolloutctl.engine.secrets import Scrubber, read_secret
-from rolloutctl.engine.settings import Settings, journal_path
 from rolloutctl.engine.thread import EngineThread
-from rolloutctl.engine.world import SourceTimes, World
+from rolloutctl.engine.world.clock import SystemClock
+from rolloutctl.engine.world.journal_thread import JournalThread
+from rolloutctl.engine.world.world import SourceTimes, World
 from rolloutctl.model.events import KIND_OF, Body, body_json
 from rolloutctl.ports import Provider, Source
 

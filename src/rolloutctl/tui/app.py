@@ -19,8 +19,8 @@ from textual.command import CommandPalette, Provider
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
-from rolloutctl.engine.cards import Glance
-from rolloutctl.engine.handle import EngineHandle, Leaving
+from rolloutctl.engine.cards.glance import Glance
+from rolloutctl.engine.view.handle import EngineHandle, Leaving
 from rolloutctl.errors import ExitCode
 from rolloutctl.tui.bind import bound, fixed
 from rolloutctl.tui.dialogs.acts import open_dialog

@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from rolloutctl.engine.handle import EngineHandle
-from rolloutctl.engine.snapshot import FleetSnapshot
+from rolloutctl.engine.view.handle import EngineHandle
+from rolloutctl.engine.view.snapshot import FleetSnapshot
 from rolloutctl.errors import Failed
 
 

@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from unicodedata import combining, east_asian_width
 
-from rolloutctl.engine.card import Card, holder
-from rolloutctl.engine.cards import Glance, Seen
-from rolloutctl.engine.snapshot import Driving
+from rolloutctl.engine.cards.card import Card, holder
+from rolloutctl.engine.cards.glance import Glance, Seen
+from rolloutctl.engine.view.snapshot import Driving
 from rolloutctl.model.state import Status
 
 SMALLEST = (60, 16)

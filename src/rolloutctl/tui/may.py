@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
+from rolloutctl.engine.view.snapshot import FleetSnapshot, RolloutSnapshot
 from rolloutctl.model.kinds import Action, HoldKind
 from rolloutctl.model.state import Status
 

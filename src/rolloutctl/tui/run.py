@@ -17,11 +17,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rolloutctl.engine.cards import Glance
+from rolloutctl.engine.cards.glance import Glance
 from rolloutctl.engine.coming import EngineComing
-from rolloutctl.engine.crash import told
-from rolloutctl.engine.handle import EngineHandle, Leaving
-from rolloutctl.engine.listening import listen
+from rolloutctl.engine.unexpected.crash import told
+from rolloutctl.engine.unexpected.listening import listen
+from rolloutctl.engine.view.handle import EngineHandle, Leaving
 from rolloutctl.errors import ExitCode
 from rolloutctl.tui.app import RolloutApp
 

@@ -18,9 +18,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
-from rolloutctl.engine.cards import Glance
-from rolloutctl.engine.handle import EngineHandle, Leaving
-from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
+from rolloutctl.engine.cards.glance import Glance
+from rolloutctl.engine.view.handle import EngineHandle, Leaving
+from rolloutctl.engine.view.snapshot import FleetSnapshot, RolloutSnapshot
 from rolloutctl.keymap import keymap
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, clean, line, span
 from rolloutctl.tui.draw.when import When

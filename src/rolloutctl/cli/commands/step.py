@@ -24,7 +24,7 @@ def advance(
     drives, this command drives for as long as it needs.
     """
     from rolloutctl.cli.acting import step
-    from rolloutctl.engine.commands import CommandKind
+    from rolloutctl.engine.view.commands import CommandKind
 
     return step(globals_of(ctx), CommandKind.ADVANCE, rollout, to=to, why=why, stay=wait, as_json=json)
 
@@ -39,7 +39,7 @@ def back(
 ) -> int:
     """Go back to an earlier phase, or begin the present one anew."""
     from rolloutctl.cli.acting import step
-    from rolloutctl.engine.commands import CommandKind
+    from rolloutctl.engine.view.commands import CommandKind
 
     return step(globals_of(ctx), CommandKind.BACK, rollout, to=to, why=why, stay=wait, as_json=json)
 
@@ -47,7 +47,7 @@ def back(
 def hold(ctx: typer.Context, rollout: Rollout, why: Why, json: Json = False) -> int:
     """Hold: nothing advances, the bake clock stands still, until a person resumes."""
     from rolloutctl.cli.acting import ask
-    from rolloutctl.engine.commands import CommandKind
+    from rolloutctl.engine.view.commands import CommandKind
 
     return ask(globals_of(ctx), CommandKind.HOLD, rollout, why=why, as_json=json)
 
@@ -55,7 +55,7 @@ def hold(ctx: typer.Context, rollout: Rollout, why: Why, json: Json = False) -> 
 def resume(ctx: typer.Context, rollout: Rollout, why: Why = "", json: Json = False) -> int:
     """End a hold, or go on after a deadline."""
     from rolloutctl.cli.acting import ask
-    from rolloutctl.engine.commands import CommandKind
+    from rolloutctl.engine.view.commands import CommandKind
 
     return ask(globals_of(ctx), CommandKind.RESUME, rollout, why=why, as_json=json)
 
@@ -69,7 +69,7 @@ def approve(
 ) -> int:
     """Approve entering a phase; who asks for the step does not count."""
     from rolloutctl.cli.acting import ask
-    from rolloutctl.engine.commands import CommandKind
+    from rolloutctl.engine.view.commands import CommandKind
 
     return ask(globals_of(ctx), CommandKind.APPROVE, rollout, to=phase, why=why, as_json=json)
 
@@ -97,7 +97,7 @@ def gate(
 def postpone(ctx: typer.Context, rollout: Rollout, why: Why, json: Json = False) -> int:
     """Postpone the countdown that would roll back, by its own length; at most twice."""
     from rolloutctl.cli.acting import ask
-    from rolloutctl.engine.commands import CommandKind
+    from rolloutctl.engine.view.commands import CommandKind
 
     return ask(globals_of(ctx), CommandKind.POSTPONE, rollout, why=why, as_json=json)
 
@@ -105,7 +105,7 @@ def postpone(ctx: typer.Context, rollout: Rollout, why: Why, json: Json = False)
 def abort(ctx: typer.Context, rollout: Rollout, why: Why, json: Json = False) -> int:
     """End the rollout at its present exposure: the flag stays as it is."""
     from rolloutctl.cli.acting import ask
-    from rolloutctl.engine.commands import CommandKind
+    from rolloutctl.engine.view.commands import CommandKind
 
     return ask(globals_of(ctx), CommandKind.ABORT, rollout, why=why, as_json=json)
 
@@ -118,6 +118,6 @@ def note(
 ) -> int:
     """Write a note into the rollout's journal."""
     from rolloutctl.cli.acting import ask
-    from rolloutctl.engine.commands import CommandKind
+    from rolloutctl.engine.view.commands import CommandKind
 
     return ask(globals_of(ctx), CommandKind.NOTE, rollout, why=text, as_json=json)

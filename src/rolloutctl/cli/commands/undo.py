@@ -61,6 +61,6 @@ def off(
 def checked(ctx: typer.Context, rollout: Rollout, why: Why, json: Json = False) -> int:
     """Say that a person has looked at the flag server and it is off: ends ROLLBACK UNKNOWN."""
     from rolloutctl.cli.acting import ask
-    from rolloutctl.engine.commands import CommandKind
+    from rolloutctl.engine.view.commands import CommandKind
 
     return ask(globals_of(ctx), CommandKind.CHECKED, rollout, why=why, as_json=json)

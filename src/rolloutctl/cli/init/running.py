@@ -20,9 +20,9 @@ from rolloutctl.cli.init.texts import config_text, plan_name, plan_text
 from rolloutctl.cli.init.writing import check, refuse_existing, write
 from rolloutctl.cli.out import put, put_json, say
 from rolloutctl.config import FromEnv
-from rolloutctl.engine.detecting import PROMETHEUS_PORTS, UNLEASH_PORTS, Names, Servers, labels_of, look_here, names_at
-from rolloutctl.engine.secrets import read_secret
-from rolloutctl.engine.settings import Surroundings
+from rolloutctl.engine.config.secrets import read_secret
+from rolloutctl.engine.config.settings import Surroundings
+from rolloutctl.engine.once.detecting import PROMETHEUS_PORTS, UNLEASH_PORTS, Names, Servers, labels_of, look_here, names_at
 from rolloutctl.errors import ExitCode, InvalidInput, RolloutctlError
 
 _PORTS = ", ".join(f"127.0.0.1:{port}" for port in (*PROMETHEUS_PORTS, *UNLEASH_PORTS))

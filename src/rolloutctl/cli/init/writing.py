@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rolloutctl.config import Config
-from rolloutctl.engine.gathering import config_facts
+from rolloutctl.engine.once.gathering import config_facts
 from rolloutctl.errors import ConfigInvalid, Failed, InvalidInput
 from rolloutctl.not_yet import CONFIG
 from rolloutctl.plan.facts import Facts

@@ -20,8 +20,8 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
-from rolloutctl.engine.commands import Command, CommandKind, Reply
-from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.engine.view.commands import Command, CommandKind, Reply
+from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.tui.bind import bound, fixed
 from rolloutctl.tui.draw import marks
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, wrap

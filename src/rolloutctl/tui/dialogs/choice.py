@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.tui.dialogs.base import Dialog
 from rolloutctl.tui.dialogs.gonogo import GoNoGo
 from rolloutctl.tui.dialogs.rollback import rollback_dialog

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button
 
-from rolloutctl.engine.handle import Leaving
+from rolloutctl.engine.view.handle import Leaving
 from rolloutctl.tui.bind import bound, fixed
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, wrap
 from rolloutctl.tui.shell import Shell

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from rolloutctl.engine.commands import Command, CommandKind
-from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.engine.view.commands import Command, CommandKind
+from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.model.state import Status
 from rolloutctl.plan.model import RollbackTo
 from rolloutctl.tui.dialogs.base import Dialog, Stage

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rolloutctl.engine.commands import Command, CommandKind
-from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.engine.view.commands import Command, CommandKind
+from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.plan.model import Gate
 from rolloutctl.tui.dialogs.base import Dialog, Reason
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, wrap

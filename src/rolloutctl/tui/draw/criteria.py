@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from rich.cells import cell_len
 
-from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.model.verdict import State, Verdict
 from rolloutctl.tui.draw import marks
 from rolloutctl.tui.draw.digits import NOTHING, count

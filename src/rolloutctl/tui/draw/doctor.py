@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rolloutctl.engine.snapshot import FleetSnapshot, PartHealth
+from rolloutctl.engine.view.snapshot import FleetSnapshot, PartHealth
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, Span, line, span, wrap
 from rolloutctl.tui.draw.when import When
 from rolloutctl.units import show_age

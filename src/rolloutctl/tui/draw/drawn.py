@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.tui.draw import fleet, marks
 from rolloutctl.tui.draw.fleet import Column, Row
 from rolloutctl.tui.draw.when import When

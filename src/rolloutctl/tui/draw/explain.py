@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.model.events import BreachLatched, Event, VerdictChanged
 from rolloutctl.model.verdict import Verdict
 from rolloutctl.plan.model import ValueCriterion

@@ -10,9 +10,9 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from rolloutctl.engine.card import Card, holder
-from rolloutctl.engine.cards import Glance, Seen
-from rolloutctl.engine.snapshot import Driving
+from rolloutctl.engine.cards.card import Card, holder
+from rolloutctl.engine.cards.glance import Glance, Seen
+from rolloutctl.engine.view.snapshot import Driving
 from rolloutctl.model.state import Status
 from rolloutctl.model.verdict import State
 from rolloutctl.tui.draw.digits import NOTHING, share

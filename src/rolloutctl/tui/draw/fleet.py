@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rolloutctl.engine.snapshot import FleetSnapshot, RolloutSnapshot
+from rolloutctl.engine.view.snapshot import FleetSnapshot, RolloutSnapshot
 from rolloutctl.keymap import DEFAULTS
 from rolloutctl.model.state import Status
 from rolloutctl.model.verdict import State

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rolloutctl.engine.snapshot import Driving, FleetSnapshot, PartHealth
+from rolloutctl.engine.view.snapshot import Driving, FleetSnapshot, PartHealth
 from rolloutctl.model.kinds import Action
 from rolloutctl.model.state import Status
 from rolloutctl.tui.draw.ink import Ink, Line, clip, headline, join, line, span, spread, width

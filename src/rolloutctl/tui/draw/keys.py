@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rolloutctl.engine.snapshot import CommandLogLine
+from rolloutctl.engine.view.snapshot import CommandLogLine
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, spread, width, wrap
 from rolloutctl.tui.draw.when import When
 

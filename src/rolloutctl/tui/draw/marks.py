@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from rolloutctl.engine.commands import CommandKind
-from rolloutctl.engine.snapshot import Driving, RolloutSnapshot
+from rolloutctl.engine.view.commands import CommandKind
+from rolloutctl.engine.view.snapshot import Driving, RolloutSnapshot
 from rolloutctl.errors import ExitCode
 from rolloutctl.model.state import Status, Step
 from rolloutctl.model.verdict import PhaseState, State

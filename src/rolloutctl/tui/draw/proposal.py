@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rolloutctl.engine.commands import CommandKind, Reply
-from rolloutctl.engine.snapshot import Proposal, RolloutSnapshot
+from rolloutctl.engine.view.commands import CommandKind, Reply
+from rolloutctl.engine.view.snapshot import Proposal, RolloutSnapshot
 from rolloutctl.keymap import DEFAULTS
 from rolloutctl.model.events import Purpose
 from rolloutctl.model.state import Status

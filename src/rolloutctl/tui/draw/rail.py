@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.model.state import Status, Step
 from rolloutctl.tui.draw import marks
 from rolloutctl.tui.draw.fleet import cohort_words

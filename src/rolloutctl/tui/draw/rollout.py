@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rolloutctl.engine.snapshot import Driving, RolloutSnapshot
+from rolloutctl.engine.view.snapshot import Driving, RolloutSnapshot
 from rolloutctl.keymap import DEFAULTS
 from rolloutctl.model.state import Status
 from rolloutctl.plan.model import OnBreach, RollbackTo

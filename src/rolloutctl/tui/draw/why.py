@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.model.verdict import State, Verdict
 from rolloutctl.tui.draw import marks
 from rolloutctl.tui.draw.criteria import criterion_of, name_of

@@ -13,7 +13,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
 
-from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.tui.bind import bound, fixed
 from rolloutctl.tui.dialogs.acts import open_dialog
 from rolloutctl.tui.draw.head import header

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from rolloutctl.engine.snapshot import JournalPage
+from rolloutctl.engine.view.snapshot import JournalPage
 from rolloutctl.model.events import Event
 from rolloutctl.tui.draw.explain import explain
 from rolloutctl.tui.draw.ink import Ink, Line, line, span

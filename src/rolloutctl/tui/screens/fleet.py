@@ -9,8 +9,8 @@ from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import DataTable
 
-from rolloutctl.engine.cards import Glance
-from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.engine.cards.glance import Glance
+from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.tui.bind import bound, fixed
 from rolloutctl.tui.draw import first
 from rolloutctl.tui.draw import fleet as draw

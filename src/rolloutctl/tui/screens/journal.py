@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import DataTable
 
-from rolloutctl.engine.snapshot import JournalPage
+from rolloutctl.engine.view.snapshot import JournalPage
 from rolloutctl.model.events import Event
 from rolloutctl.ports import Verified
 from rolloutctl.telling import values

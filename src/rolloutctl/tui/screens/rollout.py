@@ -10,7 +10,7 @@ from textual.containers import Container, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import DataTable
 
-from rolloutctl.engine.snapshot import RolloutSnapshot
+from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.model.verdict import Verdict
 from rolloutctl.tui.bind import bound, fixed
 from rolloutctl.tui.draw import criteria

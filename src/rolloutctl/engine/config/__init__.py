@@ -1,0 +1,1 @@
+"""Which config files there are, what they say together, and where secrets are read from."""

@@ -1,0 +1,1 @@
+"""Asking sources and flag servers, and judging what they say."""

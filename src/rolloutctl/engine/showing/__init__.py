@@ -1,0 +1,1 @@
+"""From records to the snapshots that views draw."""

@@ -1,0 +1,1 @@
+"""What views see of the engine and say to it: snapshots, commands, and how a screen leaves."""
