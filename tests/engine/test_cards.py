@@ -441,3 +441,12 @@ def test_the_keeper_waits_writes_once_and_follows(house: House, monkeypatch: pyt
     keeper.see(FakeFleet(house))  # type: ignore[arg-type]
     with keeper._busy:
         assert house.missing() == set()
+
+
+def test_who_leaves_early_keeps_what_was_shown_last(house: House):
+    keeper = card_keeper.Keeper(house.path, 0o600, read_settings(house.config, house.surroundings).digest)
+    keeper.leave(FakeFleet(house))  # type: ignore[arg-type]
+    assert house.missing() == set()
+    written = house.file.stat().st_ino
+    keeper.leave(FakeFleet(house))  # type: ignore[arg-type]
+    assert house.file.stat().st_ino == written, "nothing new, so nothing is written"

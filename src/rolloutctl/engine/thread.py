@@ -30,6 +30,7 @@ class EngineThread:
         self._options = options
         self._drive_command = drive_command
         self._subscribers: list[Callable[[FleetSnapshot], None]] = []
+        self._at_end: list[Callable[[FleetSnapshot], None]] = []
         self._newest: FleetSnapshot | None = None
         self._engine: Engine | None = None
         self._loop = asyncio.new_event_loop()
@@ -81,6 +82,10 @@ class EngineThread:
     def subscribe(self, callback: Callable[[FleetSnapshot], None]) -> Callable[[], None]:
         self._subscribers.append(callback)
         return lambda: self._subscribers.remove(callback) if callback in self._subscribers else None
+
+    def at_end(self, callback: Callable[[FleetSnapshot], None]) -> None:
+        """Called once with the last snapshot, on a thread where it may take its time."""
+        self._at_end.append(callback)
 
     def send(self, command: Command) -> Future[Reply]:
         return self._submit(self._core.command(command))
@@ -134,6 +139,8 @@ class EngineThread:
         engine = self._core
         left = await engine.stop()
         said = await self._farewell(engine, left, leaving) if left else ""
+        for last in self._at_end:
+            await asyncio.to_thread(last, engine.snapshot())
         await engine.close()
         return said
 

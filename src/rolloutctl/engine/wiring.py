@@ -104,6 +104,7 @@ def engine_thread(options: Options) -> EngineThread:
     keeper = card_keeper(options.settings)
     if keeper is not None and not options.read_only:
         thread.subscribe(keeper.see)
+        thread.at_end(keeper.leave)
     return thread
 
 

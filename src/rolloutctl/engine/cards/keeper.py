@@ -28,13 +28,23 @@ class Keeper:
         """On the engine's thread, for every snapshot."""
         if monotonic() - self._last < _EVERY_S:
             return
-        seqs = {rollout.id: rollout.state.seq for rollout in fleet.rollouts}
-        if seqs == self._kept or not self._busy.acquire(blocking=False):
+        if self._up_to_date(fleet) or not self._busy.acquire(blocking=False):
             return
-        self._last, changed = monotonic(), [r for r in fleet.rollouts if self._kept.get(r.id) != r.state.seq]
-        self._kept = seqs
-        cards = [card_of(rollout.plan, rollout.state) for rollout in changed]
-        threading.Thread(target=self._write, args=(cards,), name="cards", daemon=True).start()
+        self._last = monotonic()
+        threading.Thread(target=self._write, args=(self._changed(fleet),), name="cards", daemon=True).start()
+
+    def leave(self, fleet: FleetSnapshot) -> None:
+        """The last snapshot: what it shows is kept before this returns."""
+        if not self._up_to_date(fleet) and self._busy.acquire(timeout=_EVERY_S):
+            self._write(self._changed(fleet))
+
+    def _up_to_date(self, fleet: FleetSnapshot) -> bool:
+        return self._kept == {rollout.id: rollout.state.seq for rollout in fleet.rollouts}
+
+    def _changed(self, fleet: FleetSnapshot) -> list[Card]:
+        changed = [rollout for rollout in fleet.rollouts if self._kept.get(rollout.id) != rollout.state.seq]
+        self._kept = {rollout.id: rollout.state.seq for rollout in fleet.rollouts}
+        return [card_of(rollout.plan, rollout.state) for rollout in changed]
 
     def _write(self, cards: list[Card]) -> None:
         try:
