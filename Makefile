@@ -8,6 +8,7 @@
 #   make docs-serve      the same, and serve it on 127.0.0.1 until Ctrl+C      make docs-serve PORT=8000
 #   make docs-reference  renew docs/reference/, docs/pictures/ and config.example.toml from the code
 #   make bench           measure and write docs/benchmarks.md    make bench ARGS="keys idle --quick"
+#   make bench-judge     simulate rollouts, write docs/judge-simulation.md and its picture
 #   make lock            renew requirements/*.txt   make lock UPGRADE=--upgrade
 #   make clean           drop .venv and caches (the servers for the tests stay in the user's cache folder)
 
@@ -34,7 +35,7 @@ ifneq ($(shell test -x $(BIN)/python && cat .venv/.checkout 2>/dev/null),$(CURDI
 STALE := stale
 endif
 
-.PHONY: docs docs-serve docs-reference help demo test bench lint format lock clean set-up $(STALE)
+.PHONY: docs docs-serve docs-reference help demo test bench bench-judge lint format lock clean set-up $(STALE)
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -51,6 +52,9 @@ test: $(WHEEL_READY) $(SERVERS_READY)
 
 bench: $(DEV_READY)
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-judge: $(DEV_READY)
+	@$(BIN)/python -m bench.judge_simulation $(ARGS)
 
 lint: $(DEV_READY)
 	$(BIN)/ruff check

@@ -196,8 +196,10 @@ def _bounds(criterion: AnyCriterion) -> str:
 def _number(value: float | None, criterion: AnyCriterion) -> str:
     if value is None:
         return "none"
-    if isinstance(criterion, RatioCriterion | LatencyCriterion):
+    if isinstance(criterion, RatioCriterion):
         return f"{value * 100:.4g} %"
+    if isinstance(criterion, LatencyCriterion):
+        return f"{value * 1000:.4g} ms"
     return f"{value:.6g}" + (f" {criterion.unit}" if criterion.unit else "")
 
 

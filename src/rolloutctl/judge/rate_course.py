@@ -91,8 +91,10 @@ class RateTeller:
 
     def passes(self, cell: int) -> str:
         at = cell - self.first
-        vouching = [part.passes(at) for part in self.parts if part.vouches]
-        return "; ".join(dict.fromkeys(vouching))
+        vouching = [part for part in self.parts if part.vouches]
+        if self.whole is not None and not all(part.passed[at] for part in vouching):
+            return f"{self.stands(cell)}; too little to tell by itself, so it passes with the whole"
+        return "; ".join(dict.fromkeys(part.passes(at) for part in vouching))
 
     def stands(self, cell: int) -> str:
         if not self.parts:

@@ -116,6 +116,8 @@ class BlockTeller:
     def _bar(self, part: BlockPart, at: int) -> str:
         settings, show = part.inputs.settings, show_of(self.criterion)
         bar = float(part.track.alarm_from[at])
+        if math.isnan(bar):
+            return ""
         match settings.scale:
             case Scale.RATIO:
                 return f", where {number(math.exp(settings.sign * bar))} times is tolerated"

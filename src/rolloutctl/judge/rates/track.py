@@ -66,14 +66,18 @@ def track_together(asked: Sequence[tuple[Counts, RateSettings]]) -> tuple[RateTr
     """Several tests of one question on the same cells: edges of a histogram, or a whole and its segments.
 
     Their evidence is added, each weighted by its own alpha: a weighted mean of e-processes is one, with the sum of the alphas,
-    and finds sooner what several of them see a little of. The breach is told by the test that has most of it.
+    and finds sooner what several of them see a little of. The first breach is told by the test that has most of it; from the
+    next cell on also by every other whose own evidence is enough.
     """
     running = [_Running(counts, settings) for counts, settings in asked]
     excess = np.stack([one.log_e + np.log(one.settings.alpha) for one in running])
     leader = np.argmax(excess, axis=0)
     total = np.logaddexp.reduce(excess, axis=0)
-    total -= early_caution(len(total), asked[0][1].cell_s)
-    return tuple(one.track((total >= 0) & (leader == place)) for place, one in enumerate(running))
+    caution = early_caution(len(total), asked[0][1].cell_s)
+    breach = total >= caution
+    known = np.append(False, np.logical_or.accumulate(breach)[:-1])[: len(breach)]
+    enough = known & (excess >= caution)
+    return tuple(one.track(breach & (leader == place) | enough[place]) for place, one in enumerate(running))
 
 
 class _Running:

@@ -15,17 +15,21 @@ Judged = AnyCriterion
 def unit_of(criterion: Judged | None) -> str:
     if counts(criterion):
         return "%"
+    if isinstance(criterion, LatencyCriterion):
+        return "ms"
     return criterion.unit if criterion is not None else ""
 
 
 def scale_of(criterion: Judged | None) -> float:
-    """From the criterion's number to the shown one: shares of requests are shown in percent."""
+    """From the criterion's number to the shown one: shares of requests in percent, seconds of a latency in milliseconds."""
+    if isinstance(criterion, LatencyCriterion):
+        return 1000.0
     return 100.0 if counts(criterion) else 1.0
 
 
 def counts(criterion: Judged | None) -> bool:
     """It judges shares of counted requests."""
-    return isinstance(criterion, RatioCriterion | LatencyCriterion)
+    return isinstance(criterion, RatioCriterion)
 
 
 def amount(value: float | None, criterion: Judged | None) -> str:
