@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rolloutctl.demo.command import _apart
+
 
 @pytest.mark.parametrize(("ended_by", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_nothing_is_left_behind(ended_by: signal.Signals, code: int, tmp_path: Path) -> None:
@@ -27,3 +29,13 @@ def test_nothing_is_left_behind(ended_by: signal.Signals, code: int, tmp_path: P
         demo.send_signal(ended_by)
         assert demo.wait(30) == code
     assert list(tmp_path.glob("rolloutctl-demo-*")) == []
+
+
+def test_the_demo_knows_nothing_of_the_user_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("ROLLOUTCTL_UI__THEME", "light")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "users"))
+    around = _apart(tmp_path / "demo")
+    assert around.variables() == {}
+    assert around.environ["XDG_STATE_HOME"] == str(tmp_path / "users")
+    assert {around.cwd, around.state_home} == {tmp_path / "demo"}
+    assert not around.config_home.exists()

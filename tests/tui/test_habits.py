@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from .test_terminal import ALTERNATE_OFF, ALTERNATE_ON, MAIN, session
 
 _SGR = re.compile(rb"\x1b\[([\d;:]*)m")
@@ -62,11 +64,12 @@ def a_shell() -> Iterator[Shell]:
         os.waitpid(pid, 0)
 
 
-def test_ctrl_z_gives_the_shell_back_and_fg_the_screen(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wrapper", [[], ["sh", "-c", '"$@"; exit $?', "sh"]], ids=["itself", "under a program such as make"])
+def test_ctrl_z_gives_the_shell_back_and_fg_the_screen(tmp_path: Path, wrapper: list[str]) -> None:
     with a_shell() as shell:
         shell.read(b"ready> ")
         before = shell.modes
-        shell.type(f"{shlex.join([sys.executable, str(MAIN), 'run', str(tmp_path)])}\n")
+        shell.type(f"{shlex.join([*wrapper, sys.executable, str(MAIN), 'run', str(tmp_path)])}\n")
         shell.read(b"fraud-model-v12")
         assert ALTERNATE_ON in shell.seen
         time.sleep(0.5)

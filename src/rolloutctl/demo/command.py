@@ -27,6 +27,7 @@ from rolloutctl.demo.plans import DemoFiles, environment, write_files
 from rolloutctl.demo.process import running_world, wait_until_scraped
 from rolloutctl.demo.ready import WorldUrls
 from rolloutctl.demo.scenarios import MAX_SPEED, SERVICES, Scenario
+from rolloutctl.engine.config.files import PREFIX
 from rolloutctl.engine.config.settings import Settings, Surroundings, read_settings
 from rolloutctl.engine.engine import Drives, Engine
 from rolloutctl.engine.once.sealing import seal
@@ -99,7 +100,7 @@ def _folder(folder: Path | None) -> Iterator[Path]:
 def _with_screen(world: WorldUrls, files: DemoFiles, speed: float) -> int:
     from rolloutctl.tui.run import run_app
 
-    settings = read_settings(files.config, Surroundings.here())
+    settings = read_settings(files.config, _apart(files.config.parent))
     names = _seal(settings, files)
     options = Options(settings, drives=Drives.FREE, notice=notice(world, speed))
     engine = DemoEngine(lambda: open_world(settings), engine_options(options), drive_command=())
@@ -112,6 +113,12 @@ def _with_screen(world: WorldUrls, files: DemoFiles, speed: float) -> int:
         return run_app(engine, theme=ui.theme, timezone=me.timezone, keys=ui.keys)
     finally:
         ended.set()
+
+
+def _apart(folder: Path) -> Surroundings:
+    """The demo reads no config, no variable and no record of the user's, and leaves none behind."""
+    environ = {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
+    return Surroundings(folder, environ, folder / "no-config", folder)
 
 
 def notice(world: WorldUrls, speed: float) -> str:

@@ -9,10 +9,9 @@ import getpass
 import os
 import socket
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import platformdirs
 
 from rolloutctl.config import Config, Secret
 from rolloutctl.engine.config.paths import SQLITE, on_a_server
@@ -43,7 +42,7 @@ def open_journal(settings: Settings, *, read_only: bool = False) -> Journal:
     if not read_only:
         # Where that is not possible now, the file stays and the next opening takes it in; nobody waits for it.
         with suppress(JournalUnreachable), journal.patience(0):
-            recover(journal, fallback_path(), author(settings.config))
+            recover(journal, fallback_path(settings), author(settings.config))
     return journal
 
 
@@ -76,5 +75,8 @@ def journal_begun(settings: Settings) -> bool:
     return path is None or path.exists()
 
 
-def fallback_path() -> Path:
-    return Path(platformdirs.user_state_dir("rolloutctl")) / "without-journal.jsonl"
+def fallback_path(settings: Settings) -> Path:
+    """Where a rollback is recorded that the config's journal cannot take: each journal has a file of its own to take in."""
+    url = settings.config.journal.url
+    which = f"-{sha256(url.encode()).hexdigest()[:8]}" if url else ""
+    return settings.state_home / f"without-journal{which}.jsonl"

@@ -48,7 +48,7 @@ def open_world(settings: Settings) -> World:
     def fallback(body: Body) -> Path:
         from rolloutctl.journal.fallback import FallbackFile
 
-        file = FallbackFile(fallback_path())
+        file = FallbackFile(fallback_path(settings))
         file.write(KIND_OF[type(body)], known.scrub(body_json(body)), clock.now(), who.actor, who.host)
         return file.path
 

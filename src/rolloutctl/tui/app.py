@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard
 from zoneinfo import ZoneInfo
@@ -163,6 +164,14 @@ class RolloutApp(Shell):
         super()._handle_exception(error)
         self._exit_renderables.clear()
 
+    def action_suspend_process(self) -> None:
+        """As ctrl+z does it elsewhere: the whole foreground group stops, so that the shell is back under `make`, too."""
+        if not self.is_headless:
+            # The terminal is given back first: the shell may go on as soon as its own child has stopped.
+            with self.suspend(), _without_handlers(signal.SIGTSTP, signal.SIGCONT):
+                os.killpg(os.getpgrp(), signal.SIGTSTP)
+                os.kill(os.getpid(), signal.SIGSTOP)
+
     def panic(self, *renderables: RenderableType) -> None:
         """Called by Textual's thread that reads the keyboard, with a rendered traceback instead of the error."""
         if self.crash is None:
@@ -296,3 +305,14 @@ class RolloutApp(Shell):
     def _stopped(self, future: Future[str]) -> None:
         error = future.exception()
         self.exit(0, message=f"{error}" if error is not None else future.result() or None)
+
+
+@contextmanager
+def _without_handlers(*numbers: signal.Signals) -> Iterator[None]:
+    """The driver's own would give the terminal back and take it once more, on a thread that decides when."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -51,8 +51,12 @@ class Asker:
         """Enter means yes; without a person it is yes, too."""
         if not self.interactive:
             return True
-        _prompt(f"{question} [Y/n]: ")
-        return _line().strip().lower() in {"", "y", "yes"}
+        while True:
+            _prompt(f"{question} [Y/n]: ")
+            answer = _line().strip().lower()
+            if answer in {"", "y", "yes", "n", "no"}:
+                return answer not in {"n", "no"}
+            say("  Answer y or n.")
 
     def hint(self, what: str, names: Sequence[str]) -> None:
         """Some of the names that an answer may be."""
