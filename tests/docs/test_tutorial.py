@@ -47,6 +47,7 @@ def press_keys(folder: Path, variables: dict[str, str]) -> None:
     """Row by row: the keys in the first cell, then the words in back-ticks of the second are on the screen."""
     with screen(["rolloutctl"], folder, variables) as keyboard:
         keyboard.listens(60)
+        keyboard.read("R roll back", 60)  # the engine has answered: rows can be opened
         for keys, told in rows(PAGE, "| press | and you see |"):
             for key in re.findall(r"`([^`]+)`", keys):
                 keyboard.press(key)

@@ -255,7 +255,7 @@ async def test_a_frozen_prometheus_is_source_down_in_time_and_normal_again_after
     plan = plan_of({**ERRORS, "max": 0.01})
     start = await world.now()
     await world.until(plan, start, State.PASS)
-    now = await world.now()
+    now = await world.now() + 2  # what is known already need not be asked for
     world.prometheus.pause()
     try:
         begun = time.monotonic()
