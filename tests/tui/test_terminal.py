@@ -189,3 +189,36 @@ def test_without_a_terminal_it_refuses_and_names_what_works(tmp_path: Path) -> N
     assert "rolloutctl watch" in done.stderr
     assert "\x1b" not in done.stdout + done.stderr
     assert (tmp_path / "stopped").read_text() == "release"
+
+
+def test_a_screen_that_is_stuck_ends_with_its_terminal(tmp_path: Path) -> None:
+    """Its loop hears no signal any more, as when it waits for a write that never ends."""
+    stuck = (
+        "import sys, time; sys.argv[0] = sys.argv[1]; sys.path.insert(0, sys.argv[1].rpartition('/')[0])\n"
+        "from rolloutctl.tui.app import RolloutApp\n"
+        "RolloutApp.action_help = lambda self: time.sleep(60)\n"
+        "import runpy; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    pid, master = pty.fork()
+    if pid == 0:  # pragma: no cover - the child becomes the program
+        os.environ["TERM"] = "xterm-256color"
+        time.sleep(0.3)
+        os.execv(sys.executable, [sys.executable, "-c", stuck, str(MAIN), "run", str(tmp_path)])
+    termios.tcsetwinsize(master, (36, 120))
+    seen, end = b"", time.monotonic() + 30
+    while b"fraud-model-v12" not in seen and time.monotonic() < end:
+        if select.select([master], [], [], 0.2)[0]:
+            seen += os.read(master, 65536)
+    assert b"fraud-model-v12" in seen, seen[-500:]
+    os.write(master, b"?")
+    time.sleep(0.5)
+    os.close(master)
+    code, end = None, time.monotonic() + 40
+    while code is None and time.monotonic() < end:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        code = os.waitstatus_to_exitcode(status) if ended else None
+        time.sleep(0.05)
+    if code is None:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert code == 128 + signal.SIGHUP

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
+import signal
 import sys
 import termios
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from rolloutctl.config import Theme
 
 _STOP_WAIT_S = 8.0
+_LOOK_MS = 1000
+_HEARD_S = 3.0
+"""How long the screen has to hear that its terminal is gone."""
 """How long a request in flight may take to be finished and journalled."""
 NO_TERMINAL = (
     "rolloutctl: the screen needs a terminal, and this is none. Without one: "
@@ -112,7 +118,7 @@ def run_first(
 
 def _run(app: RolloutApp, state_dir: Path | None) -> int:
     crash: BaseException | None = None
-    with _terminal_as_it_was():
+    with _terminal_as_it_was(), _ended_without_terminal(app):
         try:
             app.run()
         except KeyboardInterrupt:
@@ -150,6 +156,28 @@ def _no_terminal() -> str:
 
 def _speaks_unicode() -> bool:
     return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+
+
+@contextlib.contextmanager
+def _ended_without_terminal(app: RolloutApp) -> Iterator[None]:
+    """A terminal that has gone away ends the program even where the screen is stuck in writing to it and hears no signal."""
+    over, fd = threading.Event(), sys.stdin.fileno()
+
+    def watch() -> None:
+        gone = select.poll()
+        gone.register(fd, 0)
+        while not gone.poll(_LOOK_MS):
+            if over.is_set():
+                return
+        if not over.wait(_HEARD_S):
+            _left(app, 0)
+            os._exit(128 + signal.SIGHUP)
+
+    threading.Thread(target=watch, name="terminal", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 @contextlib.contextmanager
