@@ -338,7 +338,7 @@ def test_the_bounds_of_every_kind_of_criterion_are_told():
     histogram = {"id": "x", "type": "latency", "histogram": "h_bucket{$arm}"}
     latency = LatencyCriterion.model_validate({**histogram, "max": {"0.95": "800ms"}})
     assert explaining._bounds(latency) == "0.95 of requests within 800ms"
-    assert explaining._number(0.0123, latency) == "1.23 %"
+    assert explaining._number(0.0123, latency) == "12.3 ms"
     compared = LatencyCriterion.model_validate({**histogram, "versus": "before"})
     assert explaining._bounds(compared) == "at most 3% worse than before the start"
     counted = {"id": "x", "type": "ratio", "test": "threshold", "bad": "b{$arm}", "total": "t{$arm}"}

@@ -168,9 +168,9 @@ class RolloutApp(Shell):
         """As ctrl+z does it elsewhere: the whole foreground group stops, so that the shell is back under `make`, too."""
         if not self.is_headless:
             # The terminal is given back first: the shell may go on as soon as its own child has stopped.
-            with self.suspend(), _without_handlers(signal.SIGTSTP, signal.SIGCONT):
-                os.killpg(os.getpgrp(), signal.SIGTSTP)
-                os.kill(os.getpid(), signal.SIGSTOP)
+            # One signal for all, and one that a quick `fg` takes back: nobody stops after the others were continued.
+            with self.suspend(), _without_handlers(signal.SIGCONT):
+                os.killpg(os.getpgrp(), signal.SIGSTOP)
 
     def panic(self, *renderables: RenderableType) -> None:
         """Called by Textual's thread that reads the keyboard, with a rendered traceback instead of the error."""
