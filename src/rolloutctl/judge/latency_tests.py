@@ -32,7 +32,7 @@ from rolloutctl.judge.increments import Labels, Span, Tally, ordered, sampling, 
 from rolloutctl.judge.needs import HISTORY_STEP_S, LatencyNeed, queries_of
 from rolloutctl.judge.parts import Against, Bound, Part
 from rolloutctl.judge.presence import closing_times, together
-from rolloutctl.judge.rate_course import RateTeller, course_of
+from rolloutctl.judge.rate_course import RateTeller, course_of, with_whole
 from rolloutctl.judge.rates.calibrate import calibrated
 from rolloutctl.judge.rates.counts import Counts, Flags, Floats
 from rolloutctl.judge.rates.settings import Prior, RateSettings
@@ -188,12 +188,7 @@ class _Latency:
             tell=self._teller(parts, ours, theirs, whole),
             low_traffic=whole is None and bool(parts),
         )
-        if whole is None:
-            return course
-        calm = np.ones(self.grid.ended, dtype=np.bool_)
-        for part in parts:
-            calm[self.first :] &= part.log_e <= np.log(3.0)
-        return replace(course, passed=course.passed | (whole.passed & calm & ~course.hold))
+        return course if whole is None else with_whole(course, whole, parts)
 
     def _teller(self, parts: Sequence[Part], ours: Floats, theirs: Floats, whole: Course | None) -> RateTeller:
         quantile = min(self.criterion.quantiles)

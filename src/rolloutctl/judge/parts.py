@@ -17,9 +17,9 @@ from rolloutctl.judge.rates.counts import NOBODY, Counts, Flags, Floats, Strata
 from rolloutctl.judge.rates.estimate import ratio_so_far
 from rolloutctl.judge.rates.interval import interval
 from rolloutctl.judge.rates.process import compared
-from rolloutctl.judge.rates.settings import HARM, HARMLESS, RateSettings
+from rolloutctl.judge.rates.settings import HARM, HARMLESS, QUIET, RateSettings
 from rolloutctl.judge.rates.single import SingleTrack
-from rolloutctl.judge.rates.track import QUIET, RateTrack, breach_evidence
+from rolloutctl.judge.rates.track import RateTrack, breach_evidence
 from rolloutctl.judge.words import count, number, percent, span
 
 _FEW = 6.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from rolloutctl.judge.frame import Frame
 from rolloutctl.judge.parts import Against, Part, quiet
 from rolloutctl.judge.presence import Presence
 from rolloutctl.judge.rates.counts import Floats
+from rolloutctl.judge.rates.settings import QUIET
 from rolloutctl.judge.ruling import ArmSeen, Course, Flaw, Teller
 from rolloutctl.judge.sightings import NEVER
 from rolloutctl.judge.threshold import CELLS_KEPT
@@ -60,6 +61,14 @@ def course_of(
         low_traffic=low_traffic,
         tell=tell,
     )
+
+
+def with_whole(course: Course, whole: Course, parts: Sequence[Part]) -> Course:
+    """A segment that is too small to be certified by itself passes with the whole, as long as nothing speaks against it."""
+    calm = np.ones(len(course.passed), dtype=np.bool_)
+    for part in parts:
+        calm[course.first :] &= part.log_e <= QUIET
+    return replace(course, passed=course.passed | (whole.passed & calm & ~course.hold))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from rolloutctl.judge.increments import Labels, Span, Tally, ordered, sampling, 
 from rolloutctl.judge.needs import HISTORY_STEP_S, Counters, RatioNeed, queries_of
 from rolloutctl.judge.parts import Against, Bound, Part
 from rolloutctl.judge.presence import Presence, closing_times, together
-from rolloutctl.judge.rate_course import RateTeller, course_of
+from rolloutctl.judge.rate_course import RateTeller, course_of, with_whole
 from rolloutctl.judge.rates.calibrate import calibrated
 from rolloutctl.judge.rates.counts import Counts, Flags, Floats
 from rolloutctl.judge.rates.settings import Prior, RateSettings
@@ -189,10 +189,7 @@ class _Ratio:
             tell=self._teller(parts, counts, whole),
             low_traffic=whole is None,
         )
-        if whole is None:
-            return course
-        with_whole = whole.passed & self._calm(parts) & ~course.hold
-        return replace(course, passed=course.passed | with_whole)
+        return course if whole is None else with_whole(course, whole, parts)
 
     def _teller(self, parts: Sequence[Part], counts: Counts, whole: Course | None) -> RateTeller:
         width = self.grid.cells(self.criterion.window.total_seconds())
@@ -211,12 +208,6 @@ class _Ratio:
             approximate=self.approximate,
             whole=whole.tell if whole is not None else None,
         )
-
-    def _calm(self, parts: Sequence[Part]) -> Flags:
-        calm = np.ones(self.grid.ended, dtype=np.bool_)
-        for part in parts:
-            calm[self.first :] &= part.log_e <= np.log(3.0)
-        return calm
 
     def _parts(self, counts: Counts, alpha: float, against: Part | None) -> tuple[Part, ...]:
         criterion = self.criterion

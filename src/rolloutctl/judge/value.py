@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rolloutctl.judge.answers import Answers, failed, texts, usable
-from rolloutctl.judge.bounds import Limits, Standing, is_over, is_under, limits_of
+from rolloutctl.judge.bounds import Limits, Standing, limits_of
 from rolloutctl.judge.frame import Frame
 from rolloutctl.judge.freshness import called, unseen, was_unseen
 from rolloutctl.judge.gauges import Dated, Points, dated, points, scrape_times
 from rolloutctl.judge.grid import Grid, cell_length, closed_cells, sliding_sums
 from rolloutctl.judge.needs import Gauge, ValueNeed, compares, queries_of
-from rolloutctl.judge.sightings import NEVER
 from rolloutctl.judge.threshold import HardBreach, Missing, Track
+from rolloutctl.judge.value_hard import beyond_hard
 from rolloutctl.judge.words import percent, show_of, span
 from rolloutctl.model.samples import Arm, Samples, Series
 from rolloutctl.model.verdict import Evidence, State
@@ -253,28 +253,9 @@ class _Value:
 
     def _hard(self, canary: _Arm) -> HardBreach | None:
         """The first time at which two different scrapes in a row were beyond a hard bound."""
-        upper = None if self.criterion.hard_max is None else float(self.criterion.hard_max)
-        lower = None if self.criterion.hard_min is None else float(self.criterion.hard_min)
-        if canary.values is None or (upper is None and lower is None):
+        if canary.values is None or (self.criterion.hard_max is None and self.criterion.hard_min is None):
             return None
-        newest, beyond = self.frame.start, 0
-        for point in range(1, self.size):
-            value, scraped = canary.values.mean(point), canary.dates.real[point]
-            if scraped <= newest or scraped == NEVER or value is None:
-                continue
-            newest = scraped
-            over = is_over(value, upper)
-            beyond = beyond + 1 if over or is_under(value, lower) else 0
-            bound = upper if over else lower
-            if beyond == 2 and bound is not None:
-                at = self.frame.start + point * self.step
-                side = "over" if over else "under"
-                return HardBreach(
-                    at,
-                    f"two samples in a row {side} the hard bound of {self.show(bound)}, the second {self.show(value)}, "
-                    f"{span(at - self.frame.start)} into the phase.",
-                )
-        return None
+        return beyond_hard(self.criterion, self.frame, canary.values, canary.dates.real, self.size)
 
     def _evidence(self, canary: _Arm) -> Evidence:
         seen = canary.dates.seen

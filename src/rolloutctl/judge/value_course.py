@@ -14,6 +14,7 @@ from rolloutctl.judge.drawing import sliding
 from rolloutctl.judge.frame import Frame
 from rolloutctl.judge.presence import Presence
 from rolloutctl.judge.rates.counts import NOBODY, Flags, Floats
+from rolloutctl.judge.rates.settings import QUIET
 from rolloutctl.judge.ruling import ArmSeen, Course, Flaw
 from rolloutctl.judge.sightings import NEVER
 from rolloutctl.judge.threshold import CELLS_KEPT, HardBreach
@@ -22,7 +23,6 @@ from rolloutctl.model.verdict import Cell, Evidence
 from rolloutctl.plan.model import ValueCriterion
 
 _SUSPECT = math.log(10.0)
-_QUIET = math.log(3.0)
 
 
 class BlocksOf(Enum):
@@ -277,7 +277,7 @@ def course_of(
 def _passing(tell: BlockTeller, passed: Flags, hold: Flags) -> Flags:
     quiet = np.ones(len(passed), dtype=np.bool_)
     for part in tell.parts:
-        quiet[tell.first :] &= part.track.log_e < _QUIET
+        quiet[tell.first :] &= part.track.log_e < QUIET
     return passed & ~hold & quiet
 
 

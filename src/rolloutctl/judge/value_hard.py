@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rolloutctl.judge.answers import usable
 from rolloutctl.judge.bounds import is_over, is_under
 from rolloutctl.judge.frame import Frame
-from rolloutctl.judge.gauges import dated, points
+from rolloutctl.judge.gauges import Points, dated, points
 from rolloutctl.judge.grid import Grid
 from rolloutctl.judge.needs import Gauge
 from rolloutctl.judge.segments import of_segment
@@ -22,9 +22,7 @@ def hard_breach(
     criterion: ValueCriterion, frame: Frame, gauge: Gauge, answers: Mapping[Query, Answer], grid: Grid, size: int, segment: str
 ) -> HardBreach | None:
     """The first time at which it was one; `size` is the number of points of the value's grid."""
-    upper = None if criterion.hard_max is None else float(criterion.hard_max)
-    lower = None if criterion.hard_min is None else float(criterion.hard_min)
-    if upper is None and lower is None:
+    if criterion.hard_max is None and criterion.hard_min is None:
         return None
     label = frame.segment if segment else None
     apart = frozenset({"__name__", frame.host or "", frame.segment or ""})
@@ -32,7 +30,13 @@ def hard_breach(
     if values is None:
         return None
     by_selector = {query.text: of_segment(usable(answers, query), label, segment) for query in gauge.dated_by}
-    real = dated(by_selector, grid, frame.step, size, frame.host).real
+    return beyond_hard(criterion, frame, values, dated(by_selector, grid, frame.step, size, frame.host).real, size)
+
+
+def beyond_hard(criterion: ValueCriterion, frame: Frame, values: Points, real: Sequence[float], size: int) -> HardBreach | None:
+    """The second of two different scrapes in a row beyond a hard bound; `real` are the times of scrapes, by point."""
+    upper = None if criterion.hard_max is None else float(criterion.hard_max)
+    lower = None if criterion.hard_min is None else float(criterion.hard_min)
     show = show_of(criterion)
     newest, beyond = frame.start, 0
     for point in range(1, size):

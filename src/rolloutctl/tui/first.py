@@ -18,23 +18,13 @@ from unicodedata import combining, east_asian_width
 from rolloutctl.engine.cards.card import Card, holder
 from rolloutctl.engine.cards.glance import Glance, Seen
 from rolloutctl.engine.view.snapshot import Driving
-from rolloutctl.model.state import Status
+from rolloutctl.model.state import WORST_FIRST
 
 SMALLEST = (60, 16)
 _CANNOT = frozenset({"", "dumb", "unknown"})
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J", "\x1b[?25h\x1b[?1049l"
 _SGR = {"red": "1;31", "green": "32", "yellow": "33", "dim": "2", "bold": "1", "head": "7"}
 _INKS = {"red": 0, "yellow": 1}
-_WORST_FIRST = (
-    Status.ROLLBACK_UNKNOWN,
-    Status.ROLLING_BACK,
-    Status.ACTIVE,
-    Status.STABILISING,
-    Status.SEALED,
-    Status.ROLLED_BACK,
-    Status.ABORTED,
-    Status.DONE,
-)
 
 
 def picture(glance: Glance, now: datetime, columns: int, rows: int) -> list[tuple[str, str]]:
@@ -59,7 +49,7 @@ def picture(glance: Glance, now: datetime, columns: int, rows: int) -> list[tupl
 def rank(seen: Seen) -> tuple[int, int, str]:
     if seen.card is None:
         return 0, 0, seen.rollout
-    return _WORST_FIRST.index(seen.card.status), _INKS.get(seen.card.ink, len(_INKS)), seen.rollout
+    return WORST_FIRST.index(seen.card.status), _INKS.get(seen.card.ink, len(_INKS)), seen.rollout
 
 
 def _told(seen: Seen, now: datetime) -> tuple[str, str, str]:

@@ -24,12 +24,12 @@ from rolloutctl.judge.rates.settings import (
     HARM,
     HARMLESS,
     PHI_GRID,
+    QUIET,
     SAFE,
     Z_SPREAD,
     RateSettings,
 )
 from rolloutctl.judge.rates.spread import FEWEST_HOSTS, FEWEST_PER_HOST, MOST, SICK_TIMES, SICK_Z
-from rolloutctl.judge.rates.track import QUIET
 
 
 @dataclass(frozen=True, slots=True)

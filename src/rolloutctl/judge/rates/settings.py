@@ -14,6 +14,8 @@ HARMLESS = (0.4, 0.7, 0.9, 1.05)
 """Ratios for whose sake a pass is given."""
 SAFE = (0.5, 0.2, 0.05, 0.01)
 """Shares of the slack for whose sake a rare error passes."""
+QUIET = float(np.log(3.0))
+"""Evidence of a breach under which a pass is given."""
 PHI_GRID = np.array([1.0, 1.4, 2.0, 2.8, 4.0, 5.7, 8.0, 11.0, 16.0, 32.0, 64.0, 128.0])
 """Dispersions at which the breach process is kept; between them it is interpolated in 1 / phi."""
 Z_SPREAD = 2.33

@@ -13,13 +13,11 @@ import numpy as np
 from rolloutctl.judge.rates.counts import Flags, Floats
 from rolloutctl.judge.rates.dispersion import BLOCKS_S, block_lengths
 from rolloutctl.judge.rates.process import log_evidence, mean_of
-from rolloutctl.judge.rates.settings import LATE_ONSET, SAFE, early_caution
+from rolloutctl.judge.rates.settings import HARM, LATE_ONSET, QUIET, SAFE, early_caution
 
-_ABOVE = (1.35, 1.9, 3.5, 10.0)
 _BELOW = (0.8, *SAFE)
 _PRIOR_PHI = 1.5
 _PRIOR_WEIGHT = 10.0
-QUIET = np.log(3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ def single(
     """`everything` and `bad` are (cells, segments): over `bound` of all is a breach, under `pass_bound` a pass; 0 to 1."""
     n, x = everything.sum(axis=1), bad.sum(axis=1)
     phi = _dispersion(n, x, cell_s)
-    above, below = np.array(_ABOVE), np.array(_BELOW)
+    above, below = np.array(HARM), np.array(_BELOW)
     worse = x[:, None] * np.log(above) - (n * bound)[:, None] * (above - 1.0)
     log_e = log_evidence(worse, phi, horizon, onset)
     better = x[:, None] * np.log(below) - (n * pass_bound)[:, None] * (below - 1.0)

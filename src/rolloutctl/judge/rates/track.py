@@ -16,14 +16,12 @@ from rolloutctl.judge.rates.counts import NOBODY, Counts, Flags, Floats, Strata,
 from rolloutctl.judge.rates.dispersion import Blocks, block_lengths, dispersion, within_arms
 from rolloutctl.judge.rates.estimate import ratio_so_far
 from rolloutctl.judge.rates.process import compared, log_evidence, mean_of
-from rolloutctl.judge.rates.settings import HARM, HARMLESS, SAFE, Z_SPREAD, RateSettings, early_caution
+from rolloutctl.judge.rates.settings import HARM, HARMLESS, QUIET, SAFE, Z_SPREAD, RateSettings, early_caution
 from rolloutctl.judge.rates.spread import ArmHosts, share_of_spread, sick_host, spread
 
 _CLEAN = np.log(10.0)
 """Evidence against the other hosts over which they never look clean."""
 _SHARED = 0.5
-QUIET = np.log(3.0)
-"""Evidence of a breach under which a pass is given."""
 
 
 @dataclass(frozen=True, slots=True)
