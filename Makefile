@@ -46,8 +46,8 @@ demo: $(RUN_READY)
 # The tests run against the wheel, as users get it, in an environment of its own; .venv holds the checkout itself.
 test: $(WHEEL_READY) $(SERVERS_READY)
 	@mkdir -p $(dir $(STATUS)); \
-	.cache/wheel/bin/python -m pytest --require-wheel $(if $(filter-out 0,$(WORKERS)),-n $(WORKERS) --dist loadgroup) \
-	  $(if $(REQUIRE_SERVICES),--require-services) $(ARGS); \
+	PYTHON=.cache/wheel/bin/python scripts/run_tests.sh --require-wheel \
+	  $(if $(filter-out 0,$(WORKERS)),-n $(WORKERS) --dist loadgroup) $(if $(REQUIRE_SERVICES),--require-services) $(ARGS); \
 	status=$$?; echo $$status > $(STATUS); exit $$status
 
 bench: $(DEV_READY)

@@ -6,6 +6,7 @@ cannot be had it is skipped with the reason; with --require-services that is a f
 
 import json
 import os
+import re
 import uuid
 from collections.abc import Generator, Iterator
 from importlib.metadata import distribution
@@ -41,11 +42,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="refuse to test the checkout itself: what is tested must be installed from a built wheel",
     )
+    parser.addoption("--failed-to", metavar="FILE", help="write the names of the tests that failed, a line each, into FILE")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--require-wheel") and not installed_from_wheel():
         raise pytest.UsageError("rolloutctl is not installed from a wheel here; `make test` builds and installs one.")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The process that reports knows what failed on every worker; a worker appends its tests' group to their names."""
+    file = terminalreporter.config.getoption("--failed-to")
+    if file is not None:
+        reports = [*terminalreporter.stats.get("failed", ()), *terminalreporter.stats.get("error", ())]
+        names = dict.fromkeys(re.sub(r"@[\w-]+$", "", report.nodeid) for report in reports)
+        Path(file).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
 
 def installed_from_wheel() -> bool:
