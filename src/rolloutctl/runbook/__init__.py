@@ -1,0 +1,1 @@
+"""The runbook file: models, digests, placeholders, reading."""
