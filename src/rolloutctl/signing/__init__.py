@@ -1,0 +1,1 @@
+"""Signatures with SSH keys, behind the port `Signer`."""
