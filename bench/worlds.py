@@ -17,6 +17,7 @@ import httpx
 
 from bench.names import rollout_name
 from bench.plans import ADMIN, CLIENT, four_criteria, plan_text, write_config
+from bench.processes import as_installed
 from rolloutctl.demo.prometheus_process import PrometheusProcess, find_prometheus
 from rolloutctl.engine.config.settings import Surroundings, read_settings
 from rolloutctl.engine.engine import Drives, Engine
@@ -66,7 +67,7 @@ def servers(folder: Path, flags: int, scrape_s: int = 15) -> Iterator[Servers]:
         interval = f"{scrape_s}s"
         times = {"scrape_interval": interval, "scrape_timeout": interval}
         with prometheus(folder, json.dumps({"global": times, "scrape_configs": [scrape]})) as (url, pid):
-            environment = {**os.environ, ADMIN: urls["admin"], CLIENT: urls["client"]}
+            environment = {**as_installed(), ADMIN: urls["admin"], CLIENT: urls["client"]}
             environment |= {f"XDG_{name}_HOME": str(folder / name.lower()) for name in ("STATE", "CONFIG", "CACHE", "DATA")}
             yield Servers(urls["flags"], urls["page"], url, pid, environment)
     finally:

@@ -70,7 +70,7 @@ def _made(asked: argparse.Namespace, took_s: float) -> str:
         "Each rollout has a random stream of its own, made from the seed, its weather, its size and its number,\n"
         "so the same command gives the same figures.\n\n"
         f"Python {platform.python_version()}, numpy {version('numpy')}, rolloutctl {version('rolloutctl')};"
-        f" {asked.workers} processes, {took_s:.0f} s. Measured on {today()}."
+        f" {asked.workers} {'process' if asked.workers == 1 else 'processes'}, {took_s:.0f} s. Measured on {today()}."
     )
 
 

@@ -21,7 +21,8 @@ Written by `make bench-judge`; not edited by hand. Our figures stand as they cam
 A canary is judged many times. A rule that is right nineteen times out of twenty, asked every minute, rolls back a harmless
 release before lunch. So the question is not how good one look is but what happens over an hour and over a day: how often a rule
 rolls back **a release that is not at fault**, and how fast it finds one that is. This page asks our judge and small models of
-the rules of four other tools, all on the same simulated traffic.
+the rules of four other tools, all on the same simulated traffic. How our judge does with whole rollouts, several criteria and
+services of all sizes is on [another page](judge-accuracy.md).
 
 ![{alt}](pictures/judge-simulation.svg)
 

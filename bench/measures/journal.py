@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import sys
 import time
@@ -13,12 +12,13 @@ from pathlib import Path
 
 from bench.figures import Most, Row, Unit, at_least, pairs, row
 from bench.plans import four_criteria, plan_text, write_config
-from bench.processes import ROLLOUTCTL, timed
+from bench.processes import ROLLOUTCTL, as_installed, timed
 from bench.registry import Benchmark, Run
 from rolloutctl.journal.chain import row_hash
 from rolloutctl.journal.sqlite import open_sqlite
 from rolloutctl.model.cohort import OFF, CohortState, Target
-from rolloutctl.model.events import Kind, RolloutSealed, VerdictChanged, body_json, rollout_stream
+from rolloutctl.model.events import RolloutSealed, VerdictChanged, body_json
+from rolloutctl.model.kinds import Kind, rollout_stream
 from rolloutctl.plan.canonical import plan_digest
 from rolloutctl.plan.read import read_plan
 from rolloutctl.ports import Author, Journal
@@ -101,7 +101,7 @@ def measure(run: Run) -> list[Row]:
     large = LARGE // 20 if run.quick else LARGE
     small_config = journal_of(run.folder / "small", SMALL)
     large_config = journal_of(run.folder / "large", large)
-    environment = {**os.environ, "XDG_STATE_HOME": str(run.folder / "state"), "XDG_CONFIG_HOME": str(run.folder / "none")}
+    environment = {**as_installed(), "XDG_STATE_HOME": str(run.folder / "state"), "XDG_CONFIG_HOME": str(run.folder / "none")}
 
     def status(config: Path) -> float:
         return timed([*ROLLOUTCTL, "--config", str(config), "status", "--json"], environment, run.folder)
