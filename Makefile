@@ -9,6 +9,7 @@
 #   make docs-reference  renew docs/reference/, docs/pictures/ and config.example.toml from the code
 #   make bench           measure and write docs/benchmarks.md    make bench ARGS="keys idle --quick"
 #   make bench-judge     simulate rollouts, write docs/judge-simulation.md and its picture
+#   make bench-accuracy  simulate 10,000 rollouts of four phases, write docs/judge-accuracy.md (half an hour)
 #   make lock            renew requirements/*.txt   make lock UPGRADE=--upgrade
 #   make clean           drop .venv and caches (the servers for the tests stay in the user's cache folder)
 
@@ -35,7 +36,7 @@ ifneq ($(shell test -x $(BIN)/python && cat .venv/.checkout 2>/dev/null),$(CURDI
 STALE := stale
 endif
 
-.PHONY: docs docs-serve docs-reference help demo test bench bench-judge lint format lock clean set-up $(STALE)
+.PHONY: docs docs-serve docs-reference help demo test bench bench-judge bench-accuracy lint format lock clean set-up $(STALE)
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +56,9 @@ bench: $(DEV_READY)
 
 bench-judge: $(DEV_READY)
 	@$(BIN)/python -m bench.judge_simulation $(ARGS)
+
+bench-accuracy: $(DEV_READY)
+	@$(BIN)/python -m bench.judge_accuracy $(ARGS)
 
 lint: $(DEV_READY)
 	$(BIN)/ruff check

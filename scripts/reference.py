@@ -11,7 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from reference_pages.commands import commands_page  # noqa: E402 - they stand beside this script
+from reference_pages.answers import answers_page  # noqa: E402 - they stand beside this script
+from reference_pages.commands import commands_page  # noqa: E402
 from reference_pages.diagrams import layers, loop  # noqa: E402
 from reference_pages.example_config import example_config  # noqa: E402
 from reference_pages.examples import examples_page  # noqa: E402
@@ -33,6 +34,7 @@ def files() -> dict[str, str]:
         f"{FOLDER}/examples.md": examples_page(ROOT, config),
         f"{FOLDER}/exit-codes.md": exit_codes_page(),
         f"{FOLDER}/findings.md": findings_page(),
+        f"{FOLDER}/json.md": answers_page(),
         f"{FOLDER}/keys.md": keys_page(),
         f"{FOLDER}/plan.md": plan_page(),
         f"{FOLDER}/states.md": states_page(),

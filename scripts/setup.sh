@@ -4,7 +4,7 @@
 #   setup.sh run       .venv with the locked run-time dependencies and rolloutctl itself
 #   setup.sh dev       the same, with what the tests and checks need
 #   setup.sh wheel     the built wheel in .cache/wheel, with what the tests need: what `make test` tests
-#   setup.sh servers   the real servers for the tests, as far as this machine allows
+#   setup.sh servers   the real servers and shells for the tests, as far as this machine allows
 #   setup.sh lock      renews requirements/*.txt from pyproject.toml (further arguments go to uv)
 #
 # Needs Python 3.11 or newer. PYTHON=... picks an interpreter. Everything it fetches is pinned by hash.
@@ -135,6 +135,9 @@ missing_debian_packages() {
   { compgen -G '/usr/lib/postgresql/*/bin/initdb' || command -v initdb; } >/dev/null || echo postgresql
   command -v node >/dev/null || echo nodejs
   command -v npm >/dev/null || echo npm
+  command -v zsh >/dev/null || echo zsh
+  command -v fish >/dev/null || echo fish
+  command -v ssh-agent >/dev/null && command -v ssh-keygen >/dev/null || echo openssh-client
   { ldconfig -p 2>/dev/null || /sbin/ldconfig -p; } | grep -q 'libcairo\.so\.2' || echo libcairo2
   PATH=$old_path
 }

@@ -16,6 +16,7 @@ from rolloutctl.journal.sqlite import SqliteJournal, open_sqlite
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import Cohort, CohortState, Target
 from rolloutctl.model.fold import fold
+from rolloutctl.model.kinds import Purpose
 from rolloutctl.plan.read import read_plan
 from rolloutctl.ports import Author
 
@@ -77,7 +78,7 @@ class House:
         assert lease is not None
         intent = self.journal.append_held(
             lease,
-            ev.FlagIntent(purpose=ev.Purpose.ADVANCE, phase="five", index=0, want=Cohort(percent=Fraction(5)), before="off"),
+            ev.FlagIntent(purpose=Purpose.ADVANCE, phase="five", index=0, want=Cohort(percent=Fraction(5)), before="off"),
             WHO,
         )
         self.journal.append_held(lease, ev.FlagApplied(intent=intent.seq, state=served(5), at=NOW, settle_until=NOW), WHO)

@@ -44,10 +44,23 @@ def errors(schema: dict[str, Any], value: Any, root: dict[str, Any] | None = Non
             fits = sum(not list(errors(choice, value, root, path)) for choice in want)
             if fits < 1 or (key == "oneOf" and fits > 1):
                 yield f"{path}: fits {fits} of {key}"
+        elif key == "patternProperties":
+            yield from _by_pattern(schema, value, root, path)
+        elif key == "additionalProperties" and "patternProperties" in schema:
+            continue
         elif key in ("properties", "additionalProperties", "items"):
             yield from _inside(key, schema, value, root, path)
         else:
             assert key in ANNOTATIONS, f"the schema uses {key}, which this check does not know"
+
+
+def _by_pattern(schema: dict[str, Any], value: Any, root: dict[str, Any], path: str) -> Iterator[str]:
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        fit = [part for pattern, part in schema["patternProperties"].items() if re.search(pattern, name)]
+        if not fit and schema.get("additionalProperties") is False:
+            yield f"{path}.{name}: unknown"
+        for part in fit:
+            yield from errors(part, inner, root, f"{path}.{name}")
 
 
 def _inside(key: str, schema: dict[str, Any], value: Any, root: dict[str, Any], path: str) -> Iterator[str]:

@@ -2,7 +2,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import tomli_w
@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from rolloutctl.config import Config, OperatorRole
+from rolloutctl.config import Config, FromFile, OperatorRole, SlackChannel, WebhookChannel
+from rolloutctl.docstrings import docstrings
 from rolloutctl.errors import ConfigInvalid, InvalidInput
 from rolloutctl.not_yet import CONFIG
 from rolloutctl.strict_toml import parse, validate
@@ -43,34 +44,60 @@ def test_the_example_is_read() -> None:
     assert Config().role_of("somebody") is OperatorRole.APPROVER
 
 
+ONE_OF_SEVERAL = ("auth", "client_auth", "password", "url", "routing_key")
+
+
 def keys(model: type[BaseModel], key: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Every key of the models; the entries of a table by name stand under the example's name."""
-    names = {"operators": "ana.ruiz", "sources": "prometheus", "providers": "unleash", "environments": "production"}
-    for name, field in model.model_fields.items():
+    names = {
+        "operators": "ana.ruiz",
+        "sources": "prometheus",
+        "providers": "unleash",
+        "adapters": "cache",
+        "channels": "*",
+        "environments": "production",
+    }
+    for name in model.model_fields:
         here = (*key, name)
         yield here
         if not key and name in names:
             here = (*here, names[name])
         for inner in annotations_at(Config, {}, here):
             # Which of the kinds of auth and of secrets the example shows is its business.
-            if isinstance(inner, type) and issubclass(inner, BaseModel) and name not in ("auth", "client_auth", "password"):
-                yield from keys(inner, here)
-        assert field.description
+            if isinstance(inner, type) and issubclass(inner, BaseModel) and name not in ONE_OF_SEVERAL:
+                # Of channels every kind is shown, under its own name.
+                kind = get_args(inner.model_fields["type"].annotation)[0] if here[-1] == "*" else here[-1]
+                yield from keys(inner, (*here[:-1], kind))
+        assert docstrings(model)[name]
 
 
 def test_the_example_shows_every_key() -> None:
     shown: Any = parse(EXAMPLE, "c.toml").places
-    tls = {("sources", "prometheus", "tls", "cert"), ("sources", "prometheus", "tls", "key")}
-    assert set(keys(Config)) - set(shown) == tls
+    lacking = {key[-2:] for key in set(keys(Config)) - set(shown)}
+    assert lacking == {("tls", "cert"), ("tls", "key")}
+    assert {("providers", "unleash", "tls", "cert"), ("providers", "unleash", "tls", "key")} <= set(shown)
 
 
 def test_the_example_shows_defaults_as_they_are() -> None:
-    text = re.sub(r"(?m)^(name|timezone|headers|auth|client_auth|password|tls|production|groups) .*$", "", EXAMPLE)
-    text = text.replace('type            = "unleash"', 'type = "unleash"\nauth = { type = "none" }')
+    optional = (
+        "name|timezone|witness|alertmanager|headers|auth|client_auth|username|password|port|dashboard|panel|tls|production|groups"
+        "|signing_key|ssh_key|records"
+    )
+    text = re.sub(rf"(?m)^({optional}) .*$", "", EXAMPLE)
+    for lacking in ('type            = "unleash"', 'type      = "grafana"'):
+        assert lacking in text
+        text = text.replace(lacking, f'{lacking}\nauth = {{ type = "none" }}')
     minimal = (
         '[sources.prometheus]\ntype = "prometheus"\nurl = "http://127.0.0.1:9090"\n[environments.production]\n'
         '[operators."ana.ruiz"]\nrole = "approver"\n'
         '[providers.unleash]\ntype = "unleash"\nurl = "http://127.0.0.1:4242"\nauth = { type = "none" }\n'
+        '[adapters.cache]\nurl = "https://cache.example.com"\n'
+        + "".join(
+            f'[channels.{kind}]\ntype = "{kind}"\nurl = {{ env = "CHANNEL_URL" }}\n' for kind in ("webhook", "slack", "teams")
+        )
+        + '[channels.pagerduty]\ntype = "pagerduty"\nrouting_key = { env = "PAGERDUTY_KEY" }\n'
+        '[channels.email]\ntype = "email"\nhost = "mail.example.com"\nsender = "rollout@example.com"\nto = ["release@example.com"]\n'
+        '[channels.grafana]\ntype = "grafana"\nurl = "https://grafana.example.com"\nauth = { type = "none" }\n'
     )
     assert read(text) == read(minimal)
 
@@ -84,6 +111,8 @@ def test_other_keys_are_read() -> None:
     assert read('[ui.keys]\n"rollout.advance" = "B"\n"rollout.back" = "A"\n').ui.keys["rollout.advance"] == "B"
 
 
+SLACK = '[channels.c]\ntype = "slack"\nurl = %s\n'
+MAIL = '[channels.c]\ntype = "email"\nhost = "mail.example.com"\nsender = "rollout@example.com"\n'
 SECRET_WORDS = 'write { env = "NAME" }, { file = "PATH" } or { command = ["PROGRAM", "ARGUMENT"] }'
 
 
@@ -120,6 +149,38 @@ SECRET_WORDS = 'write { env = "NAME" }, { file = "PATH" } or { command = ["PROGR
         ("format = 2\n", "format: 2 is not a format"),
         ("[environments.production]\nproduction = 1\n", "must be true or false without quotes, not 1."),
         ('[sources.p]\ntype = "prometheus"\nurl = "http://x"\nmax_series = 0\n', "must be at least 1, not 0."),
+        ('[adapters.a]\nurl = "https://me:s3cret@x"\n', "adapters.a.url: this is not a URL"),
+        (
+            '[adapters.a]\nurl = "https://x"\nmax_body = 3\n',
+            'max_body: 3 is not a size; write it in quotes with a unit, for example "16KiB"',
+        ),
+        ('[adapters.a]\nurl = "https://x"\nmax_body = "65MiB"\n', '"65MiB" is not a size between 1B and 64MiB.'),
+        ('[adapters.a]\nurl = "https://x"\nconnections = 0\n', "must be at least 1, not 0."),
+        ("[adapters.a]\n", 'adapters.a.url: "url" is missing. Add it: base URL'),
+        ('[channels.c]\nurl = "x"\n', 'Add type = "webhook", "slack", "teams", "pagerduty", "email" or "grafana".'),
+        ('[channels.c]\ntype = "slak"\n', 'Did you mean "slack"?'),
+        (SLACK % '"https://hooks.example.com/s3cret"', f"channels.c.url: a secret must not stand in the file; {SECRET_WORDS}."),
+        (SLACK % '{ keyring = "s3cret" }', "the keyring is not supported by this version"),
+        (
+            '[channels.c]\ntype = "pagerduty"\nrouting_key = "s3cret"\n',
+            "channels.c.routing_key: a secret must not stand in the file",
+        ),
+        ((SLACK % '"https://x/?key=s3cret"').replace("slack", "webhook"), "this is not a URL that may stand in the file"),
+        ((SLACK % '"https://me:s3cret@x/"').replace("slack", "webhook"), "this is not a URL that may stand in the file"),
+        (MAIL + "to = []\n", "channels.c.to: needs at least one entry."),
+        (MAIL + 'to = ["ops"]\n', '"ops" is not an e-mail address, such as ops@example.com.'),
+        (MAIL + 'to = ["a@x\\r\\nBcc: b@x"]\n', "is not an e-mail address"),
+        (MAIL + 'to = ["a@x"]\nusername = "a"\n', 'channels.c.password: "password" is missing. Give both'),
+        (MAIL + 'to = ["a@x"]\npassword = { env = "P" }\n', 'channels.c.username: "username" is missing. Give both'),
+        (
+            MAIL + 'to = ["a@x"]\nusername = "a"\npassword = { env = "P" }\nsecurity = "none"\n',
+            "channels.c.security: a password is not sent over a connection that anybody can read.",
+        ),
+        (
+            '[channels.c]\ntype = "grafana"\nurl = "https://x"\nauth = { type = "none" }\npanel = 2\n',
+            "channels.c.panel: a panel belongs to a dashboard, which is not named.",
+        ),
+        ("[environments.e]\nproduction = true\nrehearsal = true\n", "environments.e.rehearsal: an environment with real users"),
     ],
 )
 def test_one_mistake_one_sentence(text: str, said: str) -> None:
@@ -132,13 +193,7 @@ def test_one_mistake_one_sentence(text: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ('[adapters.cache]\nurl = "x"\n', "adapters"),
-        ('[channels.release]\ntype = "slack"\n', "channels"),
-        ("[environments.staging]\nrehearsal = true\n", "environments.staging.rehearsal"),
-        ("[environments.staging]\noverrides = { }\n", "environments.staging.overrides"),
-        ('[operators.ana]\nrole = "viewer"\nssh_key = "x"\n', "operators.ana.ssh_key"),
         ('[sources.p]\ntype = "datadog"\nsite = "x"\n', "sources.p.type"),
-        ('[sources.p]\ntype = "prometheus"\nurl = "http://x"\nalertmanager = "http://y"\n', "sources.p.alertmanager"),
         ('[providers.ld]\ntype = "launchdarkly"\nenvironment = "x"\n', "providers.ld.type"),
         ((TOKEN % '{ env = "X" }') + 'budget = "60/min"\n', "providers.unleash.budget"),
         (UNLEASH + 'auth = { type = "header", name = "X-Key", token = { env = "X" } }\n', "providers.unleash.auth.type"),
@@ -178,3 +233,16 @@ def test_random_documents(data: dict[str, Any]) -> None:
         return
     assert found
     assert all(isinstance(p, InvalidInput) and str(p).startswith("c.toml") and "\x1b" not in str(p) for p in found)
+
+
+def test_what_channels_and_adapters_say_is_read() -> None:
+    config = read(
+        SLACK % '{ file = "slack.url" }'
+        + '[channels.h]\ntype = "webhook"\nurl = "https://x.example.com/in"\n'
+        + '[adapters.a]\nurl = "https://x.example.com"\nmax_body = "16KiB"\n'
+        + "[environments.staging]\nrehearsal = true\n"
+    )
+    assert config.channels["c"] == SlackChannel(type="slack", url=FromFile(file="slack.url"))
+    assert config.channels["h"] == WebhookChannel(type="webhook", url="https://x.example.com/in")
+    assert config.adapters["a"].max_body == 16_384
+    assert config.environments["staging"].rehearsal

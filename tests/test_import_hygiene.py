@@ -117,11 +117,21 @@ assert any("two#1" in text for text, _ in lines)
     assert not loaded(script, tmp_path) & (TEXT_ONLY - {"sqlite3"})
 
 
-def test_a_rollback_loads_neither_numbers_nor_a_screen_nor_what_is_not_asked(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("arguments", "module"),
+    [
+        (["rollback", "two"], "acting"),
+        (["rollback", "--plan", "plan.toml", "--why", "errors"], "emergency"),
+        (["off", "unleash", "ranker", "--env", "production"], "emergency"),
+    ],
+)
+def test_a_rollback_loads_neither_numbers_nor_a_screen_nor_what_is_not_asked(arguments: list[str], module: str, tmp_path: Path):
     house = glanced(tmp_path)
-    script = f"import sys\nsys.argv = ['rolloutctl', '--config', {str(house.config)!r}, 'rollback', 'two']\n"
+    script = f"import sys\nsys.argv = ['rolloutctl', '--config', {str(house.config)!r}, *{arguments!r}]\n"
     script += "from rolloutctl.cli.plain import plain_line\nassert plain_line(sys.argv[1:])\n"
-    script += "import rolloutctl.cli.acting, rolloutctl.flags.unleash"
+    script += f"import rolloutctl.cli.{module}, rolloutctl.flags.unleash\n"
+    if module == "emergency":
+        script += "assert not {'rolloutctl.engine.engine', 'rolloutctl.plan.model'} & set(sys.modules)"
     found = loaded(script, tmp_path)
     assert {"httpx", "pydantic", "asyncio"} <= found
     assert not found & {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from rolloutctl.model import events as ev
 from rolloutctl.model.events import Event
+from rolloutctl.model.kinds import Action
 from rolloutctl.telling import because, clause, clauses, sentence, values
 
 AT = datetime(2026, 1, 5, 11, 0, tzinfo=UTC)
@@ -28,7 +29,7 @@ def event(body: ev.Body) -> Event:
             "errors · voice · role guardrail · beyond 1 %. · five · attempt 0",
         ),
         (
-            ev.DecisionMade(action=ev.Action.ADVANCE, accepted=False, request=3, phase="five", reasons=("a.", "b."), at=AT),
+            ev.DecisionMade(action=Action.ADVANCE, accepted=False, request=3, phase="five", reasons=("a.", "b."), at=AT),
             "advance → five refused: a; b",
             "advance · not accepted · request 3 · a.; b. · five",
         ),
@@ -45,3 +46,14 @@ def test_sentences_are_joined_without_doubled_stops() -> None:
     assert because("held", "why.") == "held: why"
     assert clause("and so on ...") == "and so on ..."
     assert clauses(("one.", "two")) == "one; two"
+
+
+def test_a_countdown_names_its_criterion_once_and_a_decision_of_its_own_no_request():
+    reason = "errors · voice: 9 %, over the bound of 3 %"
+    countdown = ev.CountdownStarted(criterion="errors", segment="voice", reason=reason, fires_at=AT, length=timedelta(seconds=60))
+    assert values(event(countdown)).count("voice") == 1
+    other = countdown.model_copy(update={"reason": "beyond 3 %"})
+    assert values(event(other)).startswith("errors · voice · beyond 3 %")
+    decided = ev.DecisionMade(action=Action.ADVANCE, accepted=True, request=0, phase="five", reasons=("READY",), at=AT)
+    assert "request" not in values(event(decided))
+    assert "request 7" in values(event(decided.model_copy(update={"request": 7})))

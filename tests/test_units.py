@@ -7,17 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from rolloutctl.model.fields import Duration, MarginOf, Number, Percent, Share
+from rolloutctl.model.fields import Duration, MarginOf, Number, Percent, Share, Size
 from rolloutctl.units import (
     Margin,
     parse_duration,
     parse_number,
     parse_percentage,
+    parse_size,
     show_age,
     show_clock,
     show_duration,
     show_number,
     show_share,
+    show_size,
 )
 
 
@@ -126,3 +128,22 @@ def test_text_is_a_unit_or_a_value_error(text: str) -> None:
 def test_shown_for_reading() -> None:
     assert [show_age(s) for s in (4, 720, 7500, 20 * 86400)] == ["4s", "12m", "2h05m", "20d"]
     assert [show_clock(s) for s in (-1, 42, 161, 3720)] == ["0s", "42s", "2m41s", "1h02m"]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("1B", 1), ("16KiB", 16_384), (" 1MiB ", 1 << 20), ("64MiB", 64 << 20), ("1000B", 1000)]
+)
+def test_sizes(text: str, size: int) -> None:
+    assert parse_size(text) == size
+    assert TypeAdapter(Size).validate_python(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "0B", "1", "1KB", "1.5KiB", "65MiB", "-1B", "1 KiB", "٣B", "9999999999B"])
+def test_what_is_no_size_is_a_sentence(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a size"):
+        parse_size(text)
+
+
+@given(st.integers(1, 64 << 20))
+def test_sizes_are_read_back(size: int) -> None:
+    assert parse_size(show_size(size)) == size

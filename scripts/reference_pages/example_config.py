@@ -16,22 +16,54 @@ HEAD = """\
 # ROLLOUTCTL_UI__INTERVAL=5s override them all. `rolloutctl config show` tells what is in force and where it came from.
 # Relative paths are relative to the file they stand in. A line that begins with "#: " is another way to write the key above it.
 """
-NAMES = {"operators": '"ana.ruiz"', "sources": "prometheus", "providers": "unleash", "environments": "production"}
+_PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEAsEBxHhtXp57ukS7rvA6fc94+x8RtY/QBdrxjWKty6"
+NAMES = {
+    "operators": '"ana.ruiz"',
+    "sources": "prometheus",
+    "providers": "unleash",
+    "adapters": "cache",
+    "environments": "production",
+}
 VALUES = {
+    "journal.witness": '"/var/lib/rolloutctl/witness"',
     "journal.password": '{ env = "JOURNAL_PASSWORD" }',
     "operator.name": '"ana.ruiz"',
     "operator.timezone": '"Europe/Madrid"',
+    "operator.signing_key": '"/home/ana/.ssh/id_ed25519"',
+    "operators.ssh_key": f'"{_PUBLIC_KEY}"',
     "operators.role": '"approver"',
     "operators.groups": '["checkout"]',
     "sources.url": '"http://127.0.0.1:9090"',
     "sources.headers": '{ X-Scope-OrgID = "checkout" }',
     "sources.auth": '{ type = "bearer", token = { file = "prometheus.token" } }',
     "sources.tls": '{ ca = "ca.pem" }',
+    "sources.alertmanager": '"http://127.0.0.1:9093"',
     "providers.url": '"http://127.0.0.1:4242"',
     "providers.auth": '{ type = "token", token = { env = "UNLEASH_TOKEN" } }',
     "providers.client_auth": '{ type = "token", token = { command = ["pass", "show", "unleash-client"] } }',
     "providers.tls": '{ ca = "ca.pem", cert = "me.pem", key = "me.key" }',
+    "adapters.url": '"https://cache.example.com"',
+    "adapters.headers": '{ X-Tenant = "checkout" }',
+    "adapters.auth": '{ type = "header", name = "X-Api-Key", token = { file = "cache.key" } }',
+    "adapters.tls": '{ ca = "ca.pem" }',
+    "channels.url": '{ env = "CHANNEL_URL" }',
+    "channels.pagerduty.url": '"https://events.pagerduty.com"',
+    "channels.grafana.url": '"https://grafana.example.com"',
+    "channels.headers": '{ X-Tenant = "checkout" }',
+    "channels.auth": '{ type = "bearer", token = { env = "CHANNEL_TOKEN" } }',
+    "channels.tls": '{ ca = "ca.pem" }',
+    "channels.routing_key": '{ env = "PAGERDUTY_KEY" }',
+    "channels.host": '"mail.example.com"',
+    "channels.port": "587",
+    "channels.username": '"rollout"',
+    "channels.password": '{ env = "MAIL_PASSWORD" }',
+    "channels.sender": '"rollout@example.com"',
+    "channels.to": '["release@example.com"]',
+    "channels.dashboard": '"checkout-overview"',
+    "channels.panel": "2",
+    "rehearsals.records": '"/var/lib/rolloutctl/rehearsals"',
     "environments.production": "true",
+    "environments.overrides": "{}",
     "ui.keys": "{}",
 }
 """What stands in the example where there is no default, or where the default would teach nothing."""
@@ -44,6 +76,8 @@ OTHER_WAYS = {
         '{ type = "token", token = { command = ["pass", "show", "prometheus"] } }',
     ),
     "sources.tls": ('{ cert = "me.pem", key = "me.key" }',),
+    "operators.revoked_keys": (f'[{{ ssh_key = "{_PUBLIC_KEY}", valid_until = "2026-01-31T12:00:00Z" }}]',),
+    "environments.overrides": ('{ adapters.cache.url = "https://cache.staging.example.com" }',),
     "ui.keys": ('{ "rollout.explain" = "x" }',),
 }
 """Optional parts, written out: another value for the key above, commented out."""
@@ -59,7 +93,7 @@ def example_config() -> str:
             continue
         for header, model in _tables(schema, section, node):
             about = " ".join(dict.fromkeys(each["description"] for each in (node, model) if "description" in each))
-            blocks.append("\n".join([_commented(f"[{header}]", about), *_keys(schema, section, model)]))
+            blocks.append("\n".join([_commented(f"[{header}]", about), *_keys(schema, section, header, model)]))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -81,10 +115,11 @@ def _tables(schema: Schema, section: str, node: Schema) -> Iterator[tuple[str, S
             yield f"{section}.{tag if tag and len(options) > 1 else NAMES[section]}", model
 
 
-def _keys(schema: Schema, section: str, model: Schema) -> Iterator[str]:
+def _keys(schema: Schema, section: str, header: str, model: Schema) -> Iterator[str]:
     pad = max(len(key) for key in model["properties"])
     for key, node in model["properties"].items():
-        path = f"{section}.{key}"
+        own = f"{header}.{key}"
+        path = own if own in VALUES else f"{section}.{key}"
         if path in VALUES:
             value = VALUES[path]
         elif "const" in node or "default" in node:

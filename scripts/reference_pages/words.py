@@ -6,11 +6,13 @@ from enum import StrEnum
 
 from reference_pages.markdown import attributes, code, members, page, table
 from rolloutctl.errors import ExitCode
-from rolloutctl.model.events import BODIES, Body, EventClass, Kind, class_of
+from rolloutctl.model.events import BODIES, Body
+from rolloutctl.model.kinds import EventClass, Kind, Role, class_of
+from rolloutctl.model.rehearsal import RehearsalState
 from rolloutctl.model.state import Status, Step
 from rolloutctl.model.verdict import MISSING_EVIDENCE, WORST_FIRST, PhaseState, State
 from rolloutctl.plan.findings import RULES
-from rolloutctl.plan.model import Role
+from rolloutctl.runbook.findings import RULES as RUNBOOK_RULES
 
 
 def exit_codes_page() -> str:
@@ -35,6 +37,7 @@ def states_page() -> str:
         "## Role of a criterion\n\n" + _set(Role),
         "## Rollout\n\n" + _set(Status),
         "## Step of a phase\n\n" + _set(Step),
+        "## Rehearsals of a runbook\n\nWorst first.\n\n" + _set(RehearsalState),
     ]
     return page("States", intro, parts)
 
@@ -80,15 +83,17 @@ _HUNDREDS = {
     "4": "Rollback",
     "5": "Names and environment",
     "6": "Live, with `--live`",
+    "7": "Runbooks",
 }
 
 
 def findings_page() -> str:
-    intro = """What `rolloutctl check` can find. A code never changes its meaning. An **error** is a plan that cannot do what it
-says: `start` refuses it. A **warning** will probably disappoint. **info** is worth knowing. Every finding comes with its line,
-why it matters and what to do."""
+    intro = """What `rolloutctl check` can find in plans, and `rolloutctl runbook check` in runbooks. A code never changes its
+meaning. An **error** is a plan or runbook that cannot do what it says: `start` refuses it. A **warning** will
+probably disappoint. **info** is worth knowing. Every finding comes with its line, why it matters and what to do."""
     parts = []
-    for hundred in dict.fromkeys(code_[2] for code_ in RULES):
-        rows = [(code(rule.code), rule.severity.value, rule.title) for rule in RULES.values() if rule.code[2] == hundred]
+    rules = [*RULES.values(), *RUNBOOK_RULES.values()]
+    for hundred in dict.fromkeys(rule.code[2] for rule in rules):
+        rows = [(code(rule.code), rule.severity.value, rule.title) for rule in rules if rule.code[2] == hundred]
         parts.append(f"## {_HUNDREDS.get(hundred, f'RC{hundred}xx')}\n\n{table(('code', 'severity', 'finding'), rows)}")
     return page("Findings", intro, parts)

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
 
 from rolloutctl.cli.guarded import guarded
-from rolloutctl.cli.plain import PlainLine, Rollback, Screen, Status, plain_line
+from rolloutctl.cli.plain import Off, PlainLine, Rollback, RollbackByPlan, Screen, Status, plain_line
 from rolloutctl.cli.toplevel import Globals, answer_early
+from rolloutctl.memory import begin_loading, loaded, stay_small
 
 if TYPE_CHECKING:
     from rolloutctl.engine.cards.glance import Glance
@@ -27,6 +28,7 @@ _NO_TERMINAL = (
 
 def main() -> None:
     arguments = sys.argv[1:]
+    begin_loading()
     try:
         code = _answered(arguments)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - nothing that goes wrong while starting is shown as it is
@@ -70,6 +72,14 @@ def _plainly(line: PlainLine) -> int:
             from rolloutctl.cli.acting import roll_back
 
             return roll_back(globals_, rollout, why=why, as_json=as_json)
+        case RollbackByPlan(globals_, file, why, as_json):
+            from rolloutctl.cli.emergency import off_by_plan
+
+            return off_by_plan(globals_, file, why=why, as_json=as_json)
+        case Off(globals_, provider, flag, environment, project, why, as_json):
+            from rolloutctl.cli.emergency import off
+
+            return off(globals_, provider, flag, environment, project, why=why, as_json=as_json)
         case _:
             assert_never(line)
 
@@ -122,14 +132,16 @@ def _opened_at_once(globals_: Globals, seen: Glance, hand_over: Callable[[], Non
 
 def _engine(globals_: Globals) -> EngineThread:
     """Not started yet; its settings are read anew: the config may have changed since it was looked at."""
-    from rolloutctl.cli.reading import settings_of
+    from rolloutctl.cli.beginning import settings_of
     from rolloutctl.engine.engine import Drives
     from rolloutctl.engine.wiring import Options, engine_thread
     from rolloutctl.tui.run import load_the_rest
 
+    stay_small()
     drives = Drives.NONE if globals_.read_only else Drives.FREE
     engine = engine_thread(Options(settings_of(globals_), drives=drives, read_only=globals_.read_only))
     load_the_rest()
+    loaded()
     return engine
 
 
@@ -138,15 +150,17 @@ def _opened(globals_: Globals, hand_over: Callable[[], None]) -> int:
     from rolloutctl.cli import signals
 
     with signals.raising():
-        from rolloutctl.cli.reading import settings_of
+        from rolloutctl.cli.beginning import settings_of
         from rolloutctl.engine.engine import Drives
         from rolloutctl.engine.wiring import Options, engine_thread
         from rolloutctl.tui.run import run_app
 
+        stay_small()
         settings = settings_of(globals_)
         drives = Drives.NONE if globals_.read_only else Drives.FREE
         engine = engine_thread(Options(settings, drives=drives, read_only=globals_.read_only))
         engine.start()
+    loaded()
     ui, me = settings.config.ui, settings.config.operator
     hand_over()
     return run_app(engine, theme=ui.theme, timezone=me.timezone, keys=ui.keys)

@@ -4,6 +4,7 @@
     ├── InvalidInput            2  a file, an argument or a query is wrong; says where and what to do
     │   └── FileInvalid             a whole file, with every finding
     │       ├── PlanInvalid
+    │       ├── RunbookInvalid
     │       └── ConfigInvalid
     ├── Failed                  1  it definitely did not work
     │   └── JournalCorrupt
@@ -85,6 +86,10 @@ class FileInvalid(InvalidInput):
 
 
 class PlanInvalid(FileInvalid):
+    pass
+
+
+class RunbookInvalid(FileInvalid):
     pass
 
 

@@ -81,43 +81,19 @@ def _matches(data: object, pattern: tuple[str, ...], key: Key) -> Iterator[tuple
             yield from _matches(child(data, name), rest, (*key, name))
 
 
-_TYPES = ("alert", "http")
 _DROP = "Leave it out."
 
 PLAN: tuple[NotYet, ...] = (
-    NotYet(
-        ("rollback", "runbook"),
-        "runbooks are",
-        "Leave it out: a rollback turns the flag off (or restores the snapshot) and verifies.",
-    ),
-    NotYet(("rollback", "params"), "parameters of a runbook are", _DROP),
     NotYet(
         ("rollback", "capacity"),
         "the capacity check before a rollback is",
         "Leave it out and look at the baseline's capacity yourself.",
     ),
     NotYet(("flag", "variant"), "choosing a variant is", "Leave it out and use a flag of its own, which is on or off."),
-    NotYet(("triggers",), "a trigger is", "Write what it watches as a criterion with max or min."),
     NotYet(("phases", "*", "reviews"), "reviews after a rollout are", "Leave it out and put the dates into a calendar."),
-    NotYet(
-        ("criteria", "*", "type"),
-        "this type of criterion is",
-        'Write it as type = "ratio" (two counters), "latency" (a histogram) or "value" (any expression).',
-        when=_one_of(*_TYPES),
-        covers=1,
-    ),
 )
 
 CONFIG: tuple[NotYet, ...] = (
-    NotYet(("adapters",), "an adapter, which only runbooks use, is", _DROP),
-    NotYet(("channels",), "a channel for notifications is", "Leave it out and follow `rolloutctl watch`."),
-    NotYet(("environments", "*", "rehearsal"), "rehearsing a rollback is", _DROP),
-    NotYet(
-        ("environments", "*", "overrides"),
-        "overriding settings in one environment is",
-        "Give the other server a source or provider of its own.",
-    ),
-    NotYet(("operators", "*", "ssh_key"), "signing approvals with a key is", _DROP),
     NotYet(
         ("sources", "*", "type"),
         "this type of source is",
@@ -125,7 +101,6 @@ CONFIG: tuple[NotYet, ...] = (
         when=_text_but("prometheus"),
         covers=1,
     ),
-    NotYet(("sources", "*", "alertmanager"), "asking an Alertmanager is", _DROP),
     NotYet(
         ("providers", "*", "type"),
         "this type of provider is",

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:  # a lease is read in places that must not load pydantic
     from rolloutctl.model.cohort import Cohort, CohortState, Target
     from rolloutctl.model.events import Body, Event
+    from rolloutctl.model.exchange import Exchange, Request
+    from rolloutctl.model.message import Delivery, Message
     from rolloutctl.model.outcome import Capabilities, Change, ForeignEdit, Health, Outcome, Verification
     from rolloutctl.model.samples import Answer, Query
 
@@ -93,6 +95,29 @@ class TellsChanges(Protocol):
         ...
 
 
+class Adapter(Protocol):
+    """A named HTTP endpoint of the config, with one client for all its requests; may be called many times at once."""
+
+    async def send(self, request: Request) -> Exchange:
+        """Send once; retries are the caller's. Never raises but for cancellation: whatever a network can do is a value.
+
+        Credentials are read when they are used, and read again and tried once more after a 401.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Channel(Protocol):
+    """A named place where people are told something."""
+
+    async def notify(self, message: Message) -> Delivery:
+        """Tell people, with a few attempts where none of them can have told twice. Never raises but for cancellation."""
+        ...
+
+    async def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Author:
     """Who writes, and where: `actor` is the operator, `host` the machine."""
@@ -112,6 +137,10 @@ class Lease:
     expires_at: datetime
 
 
+Witness: TypeAlias = tuple[int, str]
+"""(seq, hash) of an event that was the head once, as somebody has it who does not have the journal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What `verify` found wrong."""
@@ -128,6 +157,39 @@ class Verified:
     findings: tuple[Finding, ...]
     claims: str
     """What this verification shows and what it cannot."""
+    vouched: int = 0
+    """Newest event that one of the witnesses has seen as it is; 0: none has."""
+
+
+class Signer(Protocol):
+    """Signs statements with a person's key and says whether a signature is good. Blocks: never called on a loop."""
+
+    def sign(self, statement: str, key: str) -> str:
+        """The armoured signature of the private half of the public `key`. Raises Refused or Failed with a sentence."""
+        ...
+
+    def verify(self, statement: str, signature: str, key: str) -> str:
+        """Why it is not a good signature of `key`, as a sentence; empty: it is. Raises Failed where it cannot be told."""
+        ...
+
+
+class News(Protocol):
+    """Tells when the journal may hold something new; one thread waits, which need not be the journal's."""
+
+    def wait(self, at_most_s: float) -> bool:
+        """True: something may be new, so look. False: nothing is known of, and the time is over or it was woken.
+
+        Does not raise: while the journal cannot be reached it says True, every second or two.
+        """
+        ...
+
+    def wake(self) -> None:
+        """End the wait that is under way, or the next one; from any thread."""
+        ...
+
+    def close(self) -> None:
+        """By the thread that waits."""
+        ...
 
 
 class Journal(Protocol):
@@ -140,8 +202,11 @@ class Journal(Protocol):
         """Commit a request, a fact or a housekeeping event; returns once it is durable. Refuses effects (TypeError)."""
         ...
 
-    def append_held(self, lease: Lease, body: Body, author: Author) -> Event:
-        """Commit a fact or an effect as the driver, fenced by the lease's epoch in the same transaction. Raises LeaseLost."""
+    def append_held(self, lease: Lease, body: Body, author: Author, contents: Sequence[bytes] = ()) -> Event:
+        """Commit a fact or an effect as the driver, fenced by the lease's epoch in the same transaction. Raises LeaseLost.
+
+        `contents` are blobs that the body names, stored in that transaction too.
+        """
         ...
 
     def read(self, stream: str | None = None, after: int = 0, limit: int | None = None) -> Sequence[Event]:
@@ -150,6 +215,10 @@ class Journal(Protocol):
 
     def streams(self) -> Sequence[str]:
         """Every rollout's stream, oldest first."""
+        ...
+
+    def runs(self) -> Sequence[str]:
+        """Every run's stream, oldest first."""
         ...
 
     def patience(self, seconds: float) -> AbstractContextManager[None]:
@@ -167,8 +236,8 @@ class Journal(Protocol):
         """
         ...
 
-    def renew_lease(self, lease: Lease, ttl_s: float) -> Lease:
-        """Raises LeaseLost."""
+    def renew_leases(self, held: Sequence[Lease], ttl_s: float) -> Sequence[Lease | None]:
+        """All at once, in their order; None for one that was lost, which keeps none of the others from being renewed."""
         ...
 
     def release_lease(self, lease: Lease, author: Author, why: str) -> None: ...
@@ -183,6 +252,10 @@ class Journal(Protocol):
         """Raises JournalCorrupt when it is missing or does not match its digest."""
         ...
 
-    def verify(self, witness: tuple[int, str] | None = None) -> Verified: ...
+    def verify(self, witnesses: Sequence[Witness] = ()) -> Verified: ...
+
+    def news(self) -> News:
+        """With a connection of its own; whoever asks for it closes it. Does not raise."""
+        ...
 
     def close(self) -> None: ...

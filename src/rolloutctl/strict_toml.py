@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -87,6 +88,21 @@ def parse(text: str, file_name: str) -> Document:
     _check_depth(data, file_name)
     places = {key: Place(file_name, line) for key, line in lines_of(text).items()}
     return Document(file_name, data, places)
+
+
+def composed(document: Document) -> Document:
+    """The document with all its text, keys too, in NFC: the form that digests are taken of."""
+    return Document(document.file, _composed(document.data), document.places)
+
+
+def _composed(value: Any) -> Any:
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
+    if isinstance(value, dict):
+        return {unicodedata.normalize("NFC", key): _composed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_composed(item) for item in value]
+    return value
 
 
 def validate(model: type[M], document: Document, invalid: type[FileInvalid], not_yet: Sequence[NotYet] = ()) -> M:

@@ -9,8 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from rolloutctl.model import events as ev
+from rolloutctl.model import run_events as runs
 from rolloutctl.model.cohort import CohortState
-from rolloutctl.model.events import Body, Event, HoldKind
+from rolloutctl.model.events import Body, Event
+from rolloutctl.model.kinds import HoldKind
+from rolloutctl.model.run_words import Part
+from rolloutctl.model.signed import Signed
 from rolloutctl.model.verdict import shown_as
 
 _QUIET = frozenset(
@@ -24,10 +28,12 @@ _QUIET = frozenset(
         "settle_until",
         "before_token",
         "plan_blob",
+        "was_digest",
         "requests",
         "was",
         "index",
         "pid",
+        "signed",
     }
 )
 """Left out of `values`; the opened event shows everything."""
@@ -42,7 +48,8 @@ def sentence(event: Event) -> str:  # noqa: C901, PLR0912 - a closed set, one ar
     body, who = event.body, event.actor
     match body:
         case ev.AdvanceRequested():
-            return because(f"{who} asks to enter {body.to}", body.why)
+            asks = because(f"{who} asks to enter {body.to}", body.why)
+            return f"{asks}; BREAKS THE GLASS: {body.break_glass}" if body.break_glass else asks
         case ev.BackRequested():
             return because(f"{who} asks to go back to {body.to}", body.why)
         case ev.HoldRequested():
@@ -53,10 +60,16 @@ def sentence(event: Event) -> str:  # noqa: C901, PLR0912 - a closed set, one ar
             return because(f"{who} asks to roll back", body.why)
         case ev.AbortRequested():
             return because(f"{who} asks to abort", body.why)
+        case ev.ApprovalGiven(phase=""):
+            return because(f"{who} approves amending the plan to {body.amendment[:12]}{_certainty(body.signed)}", body.why)
         case ev.ApprovalGiven():
-            return because(f"{who} approves entering {body.phase}", body.why)
+            return because(f"{who} approves entering {body.phase}{_certainty(body.signed)}", body.why)
+        case ev.AmendRequested():
+            return because(f"{who} asks to amend the plan{_certainty(body.signed)}", body.why)
+        case ev.PlanAmended():
+            return because(f"plan amended by {body.by}, {len(body.changes)} changes, now {body.plan_digest[:12]}", body.why)
         case ev.GateSigned():
-            return because(f"{who} signs gate {body.gate}: {'go' if body.go else 'no-go'}", body.why)
+            return because(f"{who} signs gate {body.gate}: {'go' if body.go else 'no-go'}{_certainty(body.signed)}", body.why)
         case ev.CountdownPostponed():
             return because(f"{who} postpones the countdown", body.why)
         case ev.RollbackChecked():
@@ -76,6 +89,11 @@ def sentence(event: Event) -> str:  # noqa: C901, PLR0912 - a closed set, one ar
             return because(f"{shown_as(body.criterion, body.segment)}: {words(body.state)}{was}", body.why)
         case ev.BreachLatched():
             return because(f"BREACH of {body.shown} in phase {body.phase}", body.why)
+        case ev.SampleRecorded():
+            beside = f", baseline {body.baseline}" if body.baseline else ""
+            return f"{body.criterion}: {body.canary}{beside} is recorded, of {body.at:%H:%M:%S} UTC"
+        case ev.JudgeCheckpoint():
+            return f"samples of phase {body.phase} up to {body.until:%H:%M:%S} UTC are kept: {body.samples}"
         case ev.DecisionMade():
             into = f" → {body.phase}" if body.phase else ""
             return because(f"{body.action}{into} {'accepted' if body.accepted else 'refused'}", clauses(body.reasons))
@@ -103,10 +121,38 @@ def sentence(event: Event) -> str:  # noqa: C901, PLR0912 - a closed set, one ar
             return f"driven by {body.holder}{over}"
         case ev.LeaseReleased():
             return because(f"no longer driven by {body.holder}", body.why)
+        case runs.RunCreated() | runs.RunEnded() | runs.StepIntent() | runs.StepOutcome() | runs.Notified():
+            return _of_run(event, body)
+        case ev.HeadWitnessed():
+            return f"the journal's event {body.seq} was witnessed: {body.where}"
         case ev.JournalRecovered():
             return f"{body.lines} lines of a file taken in that was written while the journal could not be"
         case _:
             return str(event.kind)
+
+
+def _of_run(event: Event, body: runs.RunCreated | runs.RunEnded | runs.StepIntent | runs.StepOutcome | runs.Notified) -> str:
+    match body:
+        case runs.RunCreated():
+            return because(f"{body.mode} of runbook {body.runbook} in {body.environment} begun by {event.actor}", body.incident)
+        case runs.RunEnded():
+            return because(f"run {words(body.result.value)}, clean-up {body.clean_up}", body.why)
+        case runs.StepIntent():
+            undone = " is undone" if body.part is Part.UNDO else ""
+            return because(f"step {body.step}{undone}, attempt {body.attempt}", clauses(body.requests))
+        case runs.StepReconciled():
+            return because(f"step {body.step}: {'a person says' if body.by_person else 'read back'}", words(body.found.value))
+        case runs.StepOutcome():
+            undone = ", undone" if body.part is Part.UNDO else ""
+            return because(f"step {body.step}{undone}: {event.kind.removeprefix('step.')}", body.why)
+        case runs.Notified():
+            told = "told" if body.delivered else f"NOT told ({clause(body.why)})"
+            return because(f"people were {told} through {body.channel or 'no channel'}", body.text)
+
+
+def _certainty(signed: Signed | None) -> str:
+    """How it is known who it was. A signature is named by the key it claims; `journal verify` says whether it is good."""
+    return f" (signed, {signed.key[:15]}…)" if signed is not None else " (unauthenticated)"
 
 
 def because(what: str, why: str) -> str:
@@ -135,12 +181,19 @@ def values(event: Event) -> str:
     # The phase and its attempt are the same for many events in a row: what is particular comes first.
     for key in sorted(type(body).model_fields, key=lambda key: key in {"phase", "attempt"}):
         value = getattr(body, key)
-        if key in _QUIET or value in ("", (), None, {}):
+        if key in _QUIET or value in ("", (), None, {}) or _said_already(body, key, value):
             continue
         if isinstance(value, CohortState) or (value is False and key not in {"accepted", "go"}):
             continue
         parts.append(_part(key, value))
     return " · ".join(parts)
+
+
+def _said_already(body: Body, key: str, value: object) -> bool:
+    """The reason of a countdown begins with the criterion it is about; a decision without a request answers none."""
+    if key in {"criterion", "segment"}:
+        return str(getattr(body, "reason", "")).startswith(shown_as(getattr(body, "criterion", ""), getattr(body, "segment", "")))
+    return key == "request" and value == 0
 
 
 def _part(key: str, value: object) -> str:

@@ -11,8 +11,10 @@ from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from rolloutctl.constraints import Key
+from rolloutctl.docstrings import docstrings
 
 
 def child(data: object, part: str | int) -> object:
@@ -40,7 +42,7 @@ def annotations_at(annotation: object, data: object, key: Key) -> tuple[object, 
     for option in options:
         inner: object
         if isinstance(option, type) and issubclass(option, BaseModel):
-            field = option.model_fields.get(str(head))
+            field = field_of(option, head)
             if field is None:
                 continue
             inner = field.annotation
@@ -61,7 +63,7 @@ def models_at(annotation: object, data: object, key: Key) -> tuple[type[BaseMode
 
 def keys_at(annotation: object, data: object, key: Key) -> tuple[str, ...]:
     """The keys that the table at `key` may have, in the order the models declare them."""
-    return tuple(dict.fromkeys(name for model in models_at(annotation, data, key) for name in model.model_fields))
+    return tuple(dict.fromkeys(name for model in models_at(annotation, data, key) for name in keys_of(model)))
 
 
 def tags_at(annotation: object, data: object, key: Key) -> tuple[str, ...]:
@@ -74,10 +76,20 @@ def meaning(annotation: object, data: object, key: Key) -> str:
     if not key:
         return ""
     for model in models_at(annotation, data, key[:-1]):
-        field = model.model_fields.get(str(key[-1]))
-        if field is not None and field.description:
-            return field.description
+        name = next((name for name, field in model.model_fields.items() if (field.alias or name) == str(key[-1])), "")
+        if said := docstrings(model).get(name, ""):
+            return said
     return ""
+
+
+def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """A model's keys as files have them."""
+    return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
+def field_of(model: type[BaseModel], key: str | int) -> FieldInfo | None:
+    """The field that a key of the file belongs to."""
+    return next((field for name, field in model.model_fields.items() if (field.alias or name) == str(key)), None)
 
 
 def _options(annotation: object, data: object) -> Iterator[object]:

@@ -1,4 +1,4 @@
-"""Durations, percentages and amounts: parsed from what people write, shown as people read them.
+"""Durations, percentages, amounts and sizes: parsed from what people write, shown as people read them.
 
 Percentages are exact (`Fraction` of 1), decimals are `Decimal`: nothing that is compared with a flag server or
 goes into a digest passes through a binary float. Their types for files and events are in `model/fields.py`.
@@ -136,6 +136,31 @@ def parse_number(value: object) -> Decimal:
         msg = f"{shown(value)} is not a finite number"
         raise ValueError(msg)
     return number
+
+
+_SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}
+_SIZE = re.compile(r"(\d{1,9})(B|KiB|MiB)", re.ASCII)
+LARGEST_SIZE = 64 << 20
+"""Bytes: more than this is never read into memory at once."""
+
+
+def parse_size(text: str) -> int:
+    """Read `512B`, `16KiB`, `1MiB` as bytes; raises ValueError with a sentence."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        msg = f'{shown(text)} is not a size; write for example "16KiB" or "1MiB"'
+        raise ValueError(msg)
+    size = int(match[1]) * _SIZES[match[2]]
+    if not 0 < size <= LARGEST_SIZE:
+        msg = f"{shown(text)} is not a size between 1B and {show_size(LARGEST_SIZE)}"
+        raise ValueError(msg)
+    return size
+
+
+def show_size(size: int) -> str:
+    """Exact and readable back by `parse_size`: `1MiB`, `16KiB`, `1000B`."""
+    unit = next((unit for unit in ("MiB", "KiB") if size and size % _SIZES[unit] == 0), "B")
+    return f"{size // _SIZES[unit]}{unit}"
 
 
 def show_time(when: datetime) -> str:

@@ -15,11 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from carded import PLAN, House
 from rolloutctl.cli.completing import Kind, Offer, _joined, answer, offered
-from rolloutctl.cli.completion import Shell, script
+from rolloutctl.cli.completion import Shell
 from rolloutctl.cli.table import COMMANDS
 from rolloutctl.journal.sqlite import open_sqlite
-from rolloutctl.model.events import NoteAdded, rollout_stream
+from rolloutctl.model.events import NoteAdded
+from rolloutctl.model.kinds import rollout_stream
 from rolloutctl.ports import Author
 
 PROGRAM = Path(sys.executable).parent / "rolloutctl"
@@ -60,7 +62,7 @@ def test_commands_come_from_the_table_with_what_they_do():
     assert words("--r") == ["--read-only"]
     assert words("--read-only", "st") == ["start", "status"]
     assert words("--config", "some.toml", "adv") == ["advance"]
-    assert words("journal", "") == ["show", "follow", "verify", "export", "copy"]
+    assert words("journal", "") == ["show", "follow", "verify", "witness", "export", "copy"]
     assert words("config", "v") == ["validate"]
     assert words("nonsense") == []
     assert offered(["nonsense", ""]).kind is Kind.NONE
@@ -99,6 +101,17 @@ def test_rollouts_come_from_the_journal(rollouts: list[str], tmp_path: Path):
     assert words("status", "--config", "other.toml", "") == []
 
 
+def test_names_in_a_rollouts_plan_come_from_its_seal_or_from_the_file(tmp_path: Path):
+    config = str(House(tmp_path).config)
+    plan = tmp_path / "plan.toml"
+    plan.write_text(PLAN.format(name="one"))
+    assert words("explain", "--config", config, "one", "") == ["load"]
+    assert words("explain", "--config", config, "one#1", "x") == []
+    assert words("advance", "--config", config, "one", "--to", "") == ["five", "everyone"]
+    assert words("backtest", str(plan), "--phase", "f") == ["five"]
+    assert answer(["explain", "--config", config, "nope", ""]) == 0
+
+
 def test_whatever_is_wrong_it_says_none(capsys, rollouts: list[str], tmp_path: Path):
     (tmp_path / "journal.db").write_bytes(b"no database at all" * 100)
     assert answer(["status", ""]) == 0
@@ -122,15 +135,28 @@ def test_rollouts_are_found_without_what_is_slow_to_load(rollouts: list[str]):
     assert done.stdout.splitlines() == [str(rollouts), "[]"]
 
 
+AT_ITS_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+"""fish leaves at once where its terminal does not control it."""
+
+
+STEERING = re.compile(r"\x1b\[[?>0-9;]*[A-Za-z]|\x1b\][^\x07]*\x07|\x1b[()][A-Z0-9]|\x1b[=>]")
+
+
 class Terminal:
-    """A shell at a terminal, to which keys are typed."""
+    """A shell at a terminal of its own, to which keys are typed."""
 
     def __init__(self, command: list[str], folder: Path, **variables: str) -> None:
         self.master, slave = pty.openpty()
         path = f"{PROGRAM.parent}:{os.environ['PATH']}"
         environment = {**os.environ, "TERM": "dumb", "PS1": "> ", "PATH": path, "HISTFILE": "", **variables}
         self.process = subprocess.Popen(
-            command, stdin=slave, stdout=slave, stderr=slave, cwd=folder, env=environment, start_new_session=True
+            [sys.executable, "-c", AT_ITS_TERMINAL, *command],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
         )
         os.close(slave)
         self.seen = ""
@@ -143,9 +169,7 @@ class Terminal:
         end = time.monotonic() + seconds
         while not re.search(until, self.seen) and time.monotonic() < end:
             if select.select([self.master], [], [], 0.2)[0]:
-                self.seen = re.sub(
-                    r"\x1b\[[?0-9;]*[A-Za-z]", "", self.seen + os.read(self.master, 65536).decode(errors="replace")
-                )
+                self.seen = STEERING.sub("", self.seen + os.read(self.master, 65536).decode(errors="replace"))
         assert re.search(until, self.seen), self.seen
         self.seen = ""
 
@@ -176,7 +200,13 @@ def test_bash_completes_at_the_terminal(bash: Terminal):
     bash.type("\x15rolloutctl journal v\t", until="rolloutctl journal verify ")
 
 
-@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def installed(shell: str) -> pytest.MarkDecorator:
+    """`make set-up` installs it where it may; a run that must have every service may not skip it."""
+    return pytest.mark.skipif(shutil.which(shell) is None, reason=f"{shell} is not installed; `make set-up` installs it")
+
+
+@pytest.mark.service
+@installed("zsh")
 def test_zsh_completes_at_the_terminal(rollouts: list[str], tmp_path: Path):
     (tmp_path / "plan.toml").write_text("")
     zsh = Terminal(["zsh", "-f", "-i"], tmp_path, TERM="xterm")
@@ -185,22 +215,30 @@ def test_zsh_completes_at_the_terminal(rollouts: list[str], tmp_path: Path):
         zsh.type("rolloutctl adv\t", until="advance ")
         zsh.type("\x15rolloutctl status s\t", until="search#1 |search\\\\#1 ")
         zsh.type("\x15rolloutctl check pl\t", until=r"plan\.toml")
+        zsh.type("\x15rolloutctl wait x --for rol\t", until="rolled-back ")
+        zsh.type("\x15rolloutctl journal v\t", until="verify ")
         zsh.type("\x15rolloutctl status ch\t", until=r"checkout\\?#")
         zsh.type("\t", until=r"checkout#1\s+checkout#2")
     finally:
         zsh.close()
 
 
-@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
-def test_fish_completes(rollouts: list[str], tmp_path: Path):
+@pytest.mark.service
+@installed("fish")
+def test_fish_completes_at_the_terminal(rollouts: list[str], tmp_path: Path):
     (tmp_path / "plan.toml").write_text("")
-    (tmp_path / "c.fish").write_text(script(Shell.FISH))
-    asked = {"rolloutctl adv": "advance", "rolloutctl status s": "search#1", "rolloutctl check pl": "plan.toml"}
-    environment = os.environ | {"PATH": f"{PROGRAM.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
-    for line, wanted in asked.items():
-        command = ["fish", "--no-config", "-c", f"source c.fish; complete --do-complete '{line}'"]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=True, timeout=60)
-        assert wanted in done.stdout
+    home = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "TERM": "xterm"}
+    fish = Terminal(["fish", "--no-config", "--interactive"], tmp_path, COLUMNS="80", **home)
+    try:
+        fish.type('rolloutctl completion fish | source; echo re""ady\n', until=r"\n\r?ready")
+        fish.type("rolloutctl adv\t", until="advance ")
+        fish.type("\x15rolloutctl status s\t", until="search#1 |search\\\\#1 ")
+        fish.type("\x15rolloutctl check pl\t", until=r"plan\.toml")
+        fish.type("\x15rolloutctl wait x --for rol\t", until="rolled-back ")
+        fish.type("\x15rolloutctl journal v\t", until="verify ")
+        fish.type("\x15rolloutctl status ch\t\t", until=r"checkout#1\s+checkout#2|checkout#2\s+checkout#1")
+    finally:
+        fish.close()
 
 
 @pytest.mark.parametrize("shell", list(Shell))

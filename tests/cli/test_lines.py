@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import pytest
 import typer
 
+from cli.test_help import GROUPS
 from rolloutctl import telling
 from rolloutctl.__main__ import screen
 from rolloutctl.cli import app as cli_app
@@ -48,7 +49,10 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
     return code, captured.out, captured.err
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in {"journal", "config", "schema", "completion", "demo"}])
+WITHOUT_JSON = {"completion", "demo"}
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - WITHOUT_JSON - set(GROUPS)))
 def test_every_command_answers_in_json(capsys, name):
     assert "--json" in said(capsys, name, "--help")[1]
 
@@ -79,7 +83,7 @@ def test_global_options_are_valid_after_the_command():
     ("line", "words"),
     [
         (["statu"], 'Did you mean "status"?'),
-        (["\x1b[31mred"], "There is no command"),
+        (["\x1b[31mred"], "there is no command"),
         (["status", "--jsn"], "--json"),
         (["status", "a", "b"], "b"),
         (["advance"], "ROLLOUT"),
@@ -99,6 +103,52 @@ def test_wrong_usage_is_2_and_says_what(capsys, line, words):
     assert words in error
     assert text == ""
     assert "\x1b" not in error
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (
+            ["wait", "x", "--for", "redy"],
+            '--for cannot be "redy". Did you mean "ready"? It is one of: baking, ready, done, rolled-back, ended.',
+        ),
+        (["completion", "tcsh"], 'SHELL cannot be "tcsh". It is one of: bash, zsh, fish.'),
+        (["journal", "show", "--limit", "many"], "--limit wants a whole number."),
+        (["journal", "show", "--limit", "0"], "--limit wants at least 1."),
+        (["wait", "x", "--fro", "ready"], 'there is no option --fro. Did you mean "--for"?'),
+        (["hold", "x"], "--why TEXT is missing: the reason; it is journalled."),
+        (["wait"], "ROLLOUT is missing: `name#n`, or `name` for its newest attempt."),
+        (["config"], "which one? show, path, validate."),
+        (["status", "a", "b"], "got unexpected extra argument"),
+    ],
+)
+def test_a_wrong_line_is_told_in_a_sentence_and_never_in_words_of_a_library(capsys, line, sentence):
+    code, _, error = said(capsys, *line)
+    assert code == 2
+    assert error.startswith(f"rolloutctl: {sentence}")
+    assert "--help" in error
+    for word in ("Value error", "Input should", "Error:", "{"):
+        assert word not in error
+
+
+def test_check_knows_a_config_from_a_plan(capsys):
+    Path("team.toml").write_text('[operator]\nname = "ana"\n[sources.prom]\ntype = "prometheus"\nurl = "http://127.0.0.1:9"\n')
+    code, text, error = said(capsys, "check", "team.toml")
+    assert (code, text) == (2, "")
+    assert error == (
+        "rolloutctl: team.toml: this is a config. `rolloutctl --config team.toml config validate` checks it; `check` is for plans.\n"
+    )
+    assert said(capsys, "--config", "team.toml", "config", "validate")[0] == 0
+    Path("plan.toml").write_text('name = "x"\n[flag]\nkey = "x"\n[judge]\nalpha = 1\n')
+    assert "this is a config" not in said(capsys, "check", "plan.toml")[2]
+
+
+def test_an_unknown_rollout_names_what_works_without_a_journal(capsys):
+    code, _, error = said(capsys, "rollback", "nope")
+    assert code == 2
+    assert "`rolloutctl off PROVIDER FLAG --env ENV`" in error
+    assert "`rolloutctl rollback --plan FILE`" in error
+    assert "rollback --plan" not in said(capsys, "hold", "nope", "--why", "x")[2], "nothing else works without one"
 
 
 def test_a_name_that_is_nearly_right_is_asked_about():
@@ -337,13 +387,13 @@ def test_output_that_the_terminal_cannot_encode_is_replaced():
 def test_the_bounds_of_every_kind_of_criterion_are_told():
     histogram = {"id": "x", "type": "latency", "histogram": "h_bucket{$arm}"}
     latency = LatencyCriterion.model_validate({**histogram, "max": {"0.95": "800ms"}})
-    assert explaining._bounds(latency) == "0.95 of requests within 800ms"
+    assert explaining._bounds(latency) == "95 % of requests within 800ms"
     assert explaining._number(0.0123, latency) == "12.3 ms"
     compared = LatencyCriterion.model_validate({**histogram, "versus": "before"})
     assert explaining._bounds(compared) == "at most 3% worse than before the start"
     counted = {"id": "x", "type": "ratio", "test": "threshold", "bad": "b{$arm}", "total": "t{$arm}"}
     ratio = RatioCriterion.model_validate({**counted, "max": 0.02, "tolerate": "10%"})
-    assert explaining._bounds(ratio) == "at most 0.02, at most 10% worse than baseline"
+    assert explaining._bounds(ratio) == "at most 2 %, at most 10% worse than baseline"
     value = ValueCriterion.model_validate(
         {"id": "x", "type": "value", "test": "threshold", "expr": "e{$arm}", "min": 0.5, "unit": "s", "tolerate": 2}
     )

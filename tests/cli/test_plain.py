@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rolloutctl.__main__ import _plainly
-from rolloutctl.cli import acting, status
+from rolloutctl.cli import acting, emergency, status
 from rolloutctl.cli.app import run
-from rolloutctl.cli.plain import Rollback, Screen, Status, plain_line
+from rolloutctl.cli.plain import Off, Rollback, RollbackByPlan, Screen, Status, plain_line
 from rolloutctl.cli.toplevel import Globals
 
 HERE = Globals(config=None, read_only=False)
@@ -30,6 +30,13 @@ HERE = Globals(config=None, read_only=False)
         (["status", "--config", "a.toml", "ranker"], Status(Globals(Path("a.toml"), read_only=False), "ranker", as_json=False)),
         (["rollback", "ranker"], Rollback(HERE, "ranker", "", as_json=False)),
         (["rollback", "--why", "voice errors", "ranker", "--json"], Rollback(HERE, "ranker", "voice errors", as_json=True)),
+        (["rollback", "--plan", "p.toml"], RollbackByPlan(HERE, Path("p.toml"), "", as_json=False)),
+        (["rollback", "--json", "--plan", "p.toml", "--why", "x"], RollbackByPlan(HERE, Path("p.toml"), "x", as_json=True)),
+        (["off", "unleash", "ranker", "--env", "prod"], Off(HERE, "unleash", "ranker", "prod", "", "", as_json=False)),
+        (
+            ["off", "--env", "prod", "unleash", "--project", "p", "ranker", "--json", "--why", "x"],
+            Off(HERE, "unleash", "ranker", "prod", "p", "x", as_json=True),
+        ),
     ],
 )
 def test_plain_lines(line: list[str], meant: object):
@@ -50,7 +57,17 @@ def test_plain_lines(line: list[str], meant: object):
         ["status", "-j"],
         ["rollback"],
         ["rollback", "a", "b"],
-        ["rollback", "--plan", "p.toml"],
+        ["rollback", "a", "--plan", "p.toml"],
+        ["rollback", "--plan"],
+        ["rollback", "--plan", ""],
+        ["rollback", "--plan=p.toml"],
+        ["off"],
+        ["off", "unleash", "ranker"],
+        ["off", "unleash", "--env", "prod"],
+        ["off", "unleash", "ranker", "more", "--env", "prod"],
+        ["off", "unleash", "ranker", "--env", "a", "--env", "b"],
+        ["off", "unleash", "ranker", "--env", ""],
+        ["off", "unleash", "ranker", "--env", "prod", "--help"],
         ["rollback", "a", "--why"],
         ["rollback", "a", "--why", "--json"],
         ["rollback", "a", "--why=x"],
@@ -73,6 +90,8 @@ class Calls:
         self.made: list[tuple[str, Any]] = []
         monkeypatch.setattr(status, "show", self._show)
         monkeypatch.setattr(acting, "roll_back", self._roll_back)
+        monkeypatch.setattr(emergency, "off_by_plan", self._off_by_plan)
+        monkeypatch.setattr(emergency, "off", self._off)
 
     def _show(self, globals_: Globals, rollout: str, *, as_json: bool) -> int:
         self.made.append(("status", (globals_, rollout, as_json)))
@@ -80,6 +99,16 @@ class Calls:
 
     def _roll_back(self, globals_: Globals, rollout: str, *, why: str, as_json: bool) -> int:
         self.made.append(("rollback", (globals_, rollout, why, as_json)))
+        return 0
+
+    def _off_by_plan(self, globals_: Globals, file: Path, *, why: str, as_json: bool) -> int:
+        self.made.append(("off by plan", (globals_, file, why, as_json)))
+        return 0
+
+    def _off(
+        self, globals_: Globals, provider: str, flag: str, environment: str, project: str, *, why: str, as_json: bool
+    ) -> int:
+        self.made.append(("off", (globals_, provider, flag, environment, project, why, as_json)))
         return 0
 
     def screen(self, globals_: Globals) -> int:
@@ -93,6 +122,9 @@ words = st.sampled_from(
         "rollback",
         "--json",
         "--why",
+        "--plan",
+        "--env",
+        "--project",
         "--config",
         "--read-only",
         "--",
@@ -108,7 +140,17 @@ words = st.sampled_from(
 )
 
 
-heads = st.sampled_from([[], ["status"], ["rollback"], ["--read-only", "status"], ["--config", "a.toml", "rollback"]])
+heads = st.sampled_from(
+    [
+        [],
+        ["status"],
+        ["rollback"],
+        ["--read-only", "status"],
+        ["--config", "a.toml", "rollback"],
+        ["off", "--env", "prod"],
+        ["off", "unleash", "ranker"],
+    ]
+)
 
 
 @given(heads, st.lists(words, max_size=5))

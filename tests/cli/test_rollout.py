@@ -236,6 +236,8 @@ def test_who_may_not_is_refused(bench: Bench):
         assert done.code == 6
         assert "vera is a viewer" in done.err
     assert bench.run("off", "flags", bench.name, "--env", "production", config=viewer).code == 6
+    assert "only operators and approvers drive" in bench.run("drive", config=viewer).err
+    assert bench.run("journal", "witness", config=viewer).code == 6
     for line in (["advance", bench.name], ["start", "plan.toml"], ["off", "flags", bench.name, "--env", "production"], ["drive"]):
         done = bench.run(*line, "--read-only")
         assert done.code == 6

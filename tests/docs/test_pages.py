@@ -17,11 +17,13 @@ from rolloutctl.cli.app import app
 from rolloutctl.cli.toplevel import globals_first
 from rolloutctl.config import Config
 from rolloutctl.errors import ConfigInvalid
+from rolloutctl.findings import Severity
 from rolloutctl.not_yet import CONFIG
 from rolloutctl.plan.facts import Facts
-from rolloutctl.plan.findings import Severity
 from rolloutctl.plan.lint import lint
 from rolloutctl.plan.read import read_plan
+from rolloutctl.runbook.lint import lint as lint_runbook
+from rolloutctl.runbook.read import read_runbook
 from rolloutctl.strict_toml import parse, validate
 
 WRITTEN = [page for page in pages() if DOCS / "reference" not in page.parents]
@@ -68,16 +70,19 @@ def toml_blocks() -> Iterator[Any]:
 @pytest.mark.parametrize("text", toml_blocks())
 def test_plans_and_configs_are_read(text: str) -> None:
     data = tomllib.loads(text)
-    if "flag" in data:
+    if "steps" in data:
+        assert lint_runbook(read_runbook(text, "runbook.toml"), None) == ()
+    elif "flag" in data:
         findings = lint(read_plan(text, "plan.toml"), Facts())
         assert not [finding for finding in findings if finding.severity is not Severity.INFO]
-    elif "phases" in data or "criteria" in data:
+    elif data.keys() & {"phases", "criteria", "triggers"}:
         whole = next(block.text for block in blocks(DOCS / "how-to" / "write-a-plan.md") if "[flag]" in block.text)
         kept = tomllib.loads(whole)
-        assert set(data) <= set(kept)
-        head = re.split(r"(?m)^\[\[(?:phases|criteria)\]\]", whole)[0]
+        assert set(data) <= {*kept, "triggers"}
+        head = re.split(r"(?m)^\[\[(?:phases|criteria|triggers)\]\]", whole)[0]
         both = [part for part in ("criteria", "phases") if part not in data]
-        rest = "".join(f"[[{part}]]{piece}" for part in both for piece in re.split(rf"(?m)^\[\[{part}\]\]", whole)[1:2])
+        pieces = "".join(f"[[{part}]]{piece}" for part in both for piece in re.split(rf"(?m)^\[\[{part}\]\]", whole)[1:2])
+        rest = whole.removeprefix(head) if len(both) == 2 else pieces
         read_plan(f"{head}\n{text}\n{rest.partition('[[phases]]')[0] if both == ['criteria'] else rest}", "plan.toml")
     else:
         validate(Config, parse(text, "config.toml"), ConfigInvalid, CONFIG)

@@ -13,7 +13,8 @@ from rolloutctl.engine.once.sealing import seal
 from rolloutctl.engine.view.commands import Command, CommandKind
 from rolloutctl.errors import ExitCode, JournalUnreachable
 from rolloutctl.model.cohort import OFF, Cohort
-from rolloutctl.model.events import Kind, RollbackRequested
+from rolloutctl.model.events import RollbackRequested
+from rolloutctl.model.kinds import Kind
 from rolloutctl.model.state import Status, Step
 from rolloutctl.ports import Journal
 

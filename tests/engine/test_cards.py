@@ -27,8 +27,8 @@ from rolloutctl.engine.config.settings import read_settings
 from rolloutctl.engine.view.snapshot import Driving
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import Cohort, Target
-from rolloutctl.model.events import HoldKind
 from rolloutctl.model.fold import fold
+from rolloutctl.model.kinds import HoldKind, Purpose
 from rolloutctl.model.state import Countdown, Hold, OpenIntent, PhaseRun, RolloutState, Status, Step
 from rolloutctl.plan.model import Plan
 from rolloutctl.plan.read import read_plan
@@ -83,7 +83,7 @@ countdowns = st.builds(
 intents = st.builds(
     OpenIntent,
     seq=st.integers(1, 99),
-    intent=st.just(ev.FlagIntent(purpose=ev.Purpose.ADVANCE, want=Cohort(percent=Fraction(5)), before="off")),
+    intent=st.just(ev.FlagIntent(purpose=Purpose.ADVANCE, want=Cohort(percent=Fraction(5)), before="off")),
     unknown=texts,
 )
 states = st.builds(
@@ -148,7 +148,7 @@ def test_the_bake_clock_of_a_card_is_that_of_the_state(state: RolloutState, late
 
 def test_what_makes_a_card_is_pinned_so_that_a_change_of_it_raises_the_format():
     card = to_json(card_of(the_plan(), next(iter(seeded("ranker")))))
-    assert FORMAT == 1
+    assert FORMAT == 2
     assert sorted(card) == sorted(
         ["rollout", "seq", "status", "mark", "words", "doing", "clocked", "clock", "bake", "watched_until", "shape"]
     )

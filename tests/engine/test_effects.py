@@ -19,7 +19,7 @@ from rolloutctl.errors import ExitCode, InvalidInput, JournalUnreachable, LeaseL
 from rolloutctl.model import events as ev
 from rolloutctl.model import outcome as out
 from rolloutctl.model.cohort import OFF, Cohort, CohortState, Target
-from rolloutctl.model.events import Kind, Purpose, Reality
+from rolloutctl.model.kinds import HoldKind, Kind, Purpose, Reality
 from rolloutctl.policy import decision as do
 from rolloutctl.ports import Lease
 
@@ -390,7 +390,7 @@ async def test_commit_folds_what_others_wrote_before_it(driven: Driven) -> None:
         driven.world,
         driven.record,
         driven.lease,
-        ev.HoldSet(by=ev.HoldKind.AUTOMATIC, code="x", reason="y", at=driven.world.time.of(driven.record.plan).now()),
+        ev.HoldSet(by=HoldKind.AUTOMATIC, code="x", reason="y", at=driven.world.time.of(driven.record.plan).now()),
     )
     assert driven.record.state.seq == event.seq
     assert driven.record.state.held

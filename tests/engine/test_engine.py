@@ -15,7 +15,7 @@ from rolloutctl.engine.view.commands import Command, CommandKind
 from rolloutctl.engine.view.snapshot import Driving
 from rolloutctl.errors import ExitCode, Refused
 from rolloutctl.model.cohort import OFF, Cohort
-from rolloutctl.model.events import Kind
+from rolloutctl.model.kinds import Kind
 from rolloutctl.model.outcome import ForeignEdit
 from rolloutctl.model.state import Status, Step
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolloutctl.config import FromEnv, FromFile, Theme
+from rolloutctl.config import FromCommand, FromEnv, FromFile, Theme
 from rolloutctl.engine.config.settings import Settings, Surroundings, effective, journal_path, read_settings
 from rolloutctl.errors import ConfigInvalid
 
@@ -94,6 +94,32 @@ def test_paths_are_relative_to_their_file(here: Surroundings, monkeypatch: pytes
     assert journal_path(settings) == here.config_home / "j.db"
     local = with_environ(here, ROLLOUTCTL_JOURNAL__URL="sqlite:///k.db")
     assert journal_path(read_settings(None, local)) == here.cwd / "k.db"
+
+
+def test_secrets_of_channels_are_relative_too_and_a_channel_may_have_any_name(here: Surroundings) -> None:
+    text = """
+[channels.a]
+type = "slack"
+url = { file = "slack.url" }
+[channels.b]
+type = "pagerduty"
+routing_key = { command = ["./key", "x"] }
+[channels.url]
+type = "webhook"
+url = "https://x.example.com/in"
+tls = { ca = "ca.pem" }
+"""
+    (here.config_home / "config.toml").write_text(text)
+    settings = read_settings(
+        None, with_environ(here, ROLLOUTCTL_CHANNELS__C__TYPE="slack", ROLLOUTCTL_CHANNELS__C__URL__ENV="HOOK")
+    )
+    a, b, c, odd = (settings.config.channels[name] for name in ("a", "b", "c", "url"))
+    assert a.type == c.type == "slack"
+    assert (a.url, c.url) == (FromFile(file=str(here.config_home / "slack.url")), FromEnv(env="HOOK"))
+    assert b.type == "pagerduty"
+    assert b.routing_key == FromCommand(command=(str(here.config_home / "key"), "x"))
+    assert odd.tls is not None
+    assert odd.tls.ca == str(here.config_home / "ca.pem")
 
 
 @pytest.mark.parametrize(("url", "path"), [("sqlite:////var/x.db", "/var/x.db"), ("sqlite:///~/x.db", "/home/ana/x.db")])

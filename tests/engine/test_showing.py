@@ -15,7 +15,7 @@ from rolloutctl.engine.view.snapshot import FlagReading
 from rolloutctl.engine.world.record import RolloutRecord
 from rolloutctl.engine.world.world import World
 from rolloutctl.model.cohort import OFF
-from rolloutctl.model.events import HoldKind
+from rolloutctl.model.kinds import HoldKind
 from rolloutctl.model.state import Hold
 
 

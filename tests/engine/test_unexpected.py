@@ -45,7 +45,8 @@ async def test_a_look_that_fails_leaves_no_old_verdict(engine, monkeypatch, wher
         raise LookupError("nobody expected this")
 
     if where == "judge":
-        monkeypatch.setattr(judging, "judge", fail)
+        monkeypatch.setattr(judging, "look", fail)
+        monkeypatch.setattr(judging, "judge_phase", fail)
     else:
         monkeypatch.setattr(world.source, "now", fail)
     blind = await until(running, "blind", lambda s: s.phase_verdict is None)
@@ -91,3 +92,13 @@ async def test_a_driver_that_fails_lets_the_lease_go_and_is_tried_again(engine, 
     await until(running, "driven again", lambda _: bool(running.drives()))
     await ready(running)
     assert world.provider.cohort == Cohort(percent=5)
+
+
+async def test_what_is_remembered_of_earlier_looks_may_fail_and_all_are_judged_from_their_start(engine, monkeypatch):
+    running, _ = engine
+
+    def fail(*_: object) -> None:
+        raise LookupError("nobody expected this")
+
+    monkeypatch.setattr(judging, "look", fail)
+    await ready(running)

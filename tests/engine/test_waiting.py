@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from rolloutctl.engine.world.waiting import heed_cancellation, left_at_once
+from rolloutctl.engine.world.waiting import left_at_once
 
 
 async def deaf(started: asyncio.Event) -> None:
@@ -22,8 +22,7 @@ async def test_a_loop_ends_although_what_it_awaits_swallows_the_cancellation():
 
     async def loop() -> None:
         while True:
-            await deaf(started)
-            heed_cancellation()
+            await left_at_once(deaf(started))
 
     task = asyncio.create_task(loop())
     await started.wait()
@@ -31,10 +30,6 @@ async def test_a_loop_ends_although_what_it_awaits_swallows_the_cancellation():
     async with asyncio.timeout(5):
         with pytest.raises(asyncio.CancelledError):
             await task
-
-
-async def test_without_one_nothing_happens():
-    heed_cancellation()
 
 
 async def test_whoever_waits_leaves_at_once_and_what_is_left_behind_is_ended():

@@ -512,7 +512,7 @@ async def test_logs_hold_no_secret(caplog: pytest.LogCaptureFixture) -> None:
         await provider.apply(change, TARGET, "k", "r")
         await provider.off(TARGET, "k", "r")
         await provider.close()
-    assert caplog.records
+    assert len(proxy.arrived) > 2
     for spelling in SECRET_SPELLINGS:
         assert spelling not in caplog.text
 

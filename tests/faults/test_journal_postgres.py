@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -129,6 +129,44 @@ def test_a_server_that_is_killed_and_started_again(monkeypatch: pytest.MonkeyPat
         assert journal.append_held(lease, EFFECT, ANA).seq == 2
         assert journal.verify().findings == ()
         journal.close()
+
+
+@pytest.mark.parametrize("when", ["INSERT", "COMMIT"])
+def test_the_disk_is_full_at_the_nth_append(site: Site, when: str) -> None:
+    """At every event of a life: nothing of it is stored, it is said, and it goes on when there is room again."""
+    journal = site.direct()
+    deferred = "INITIALLY DEFERRED" if when == "COMMIT" else "INITIALLY IMMEDIATE"
+    with site.session() as server:
+        server.execute(
+            "CREATE FUNCTION public.full_disk() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN"
+            " RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END$$"
+        )
+        for n in range(1, 8):
+            server.execute(
+                "CREATE CONSTRAINT TRIGGER full_disk AFTER INSERT ON rolloutctl.events"
+                f" DEFERRABLE {deferred} FOR EACH ROW EXECUTE FUNCTION public.full_disk()".encode()
+            )
+            with pytest.raises(JournalUnreachable, match="cannot grow: could not extend file"):
+                one_more(journal, n)
+            assert journal.head()[0] == n - 1
+            server.execute("DROP TRIGGER full_disk ON rolloutctl.events")
+            one_more(journal, n)
+            assert journal.head()[0] == n
+    journal.close()
+    sound(site, 7)
+
+
+def one_more(journal: PostgresJournal, n: int) -> None:
+    """The n-th event: a lease is taken, an effect, a note, and so on."""
+    match n % 3:
+        case 1:
+            assert journal.take_lease(STREAM, f"driver {n}", 60, ANA, force=True) is not None
+        case 2:
+            lease = journal.lease(STREAM)
+            assert lease is not None
+            journal.append_held(lease, EFFECT, ANA)
+        case _:
+            journal.append(STREAM, NoteAdded(text=str(n)), ANA)
 
 
 def test_a_writer_that_stands_still_is_waited_for_and_then_named(site: Site) -> None:
@@ -317,8 +355,23 @@ def test_a_role_that_may_only_look(site: Site) -> None:
         owner.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA rolloutctl TO {role}".encode())
     journal = open_postgres(site.url().replace(SUPERUSER, role), lambda: AT, password="only-in-this-test")
     assert len(journal.read()) == 6
-    with pytest.raises(JournalUnreachable, match="may not do that"):
-        journal.append(STREAM, NoteAdded(text="x"), ANA)
+    assert journal.verify().findings == ()
+    writes: list[Callable[[], object]] = [
+        lambda: journal.append(STREAM, NoteAdded(text="x"), ANA),
+        lambda: journal.take_lease("rollout/other#1", "x", 60, ANA, force=False),
+        lambda: journal.take_lease(STREAM, "x", 60, ANA, force=True),
+        lambda: journal.put_blob(b"something new"),
+    ]
+    for write in writes:
+        with pytest.raises(JournalUnreachable, match="may not do that"):
+            write()
+    news = journal.news()
+    assert news.wait(60)
+    with_rights = site.direct()
+    with_rights.append(STREAM, NoteAdded(text="heard"), ANA)
+    assert news.wait(60), "who may only look is told all the same"
+    with_rights.close()
+    news.close()
     journal.close()
 
 

@@ -15,7 +15,8 @@ import pytest
 from rolloutctl.errors import JournalUnreachable
 from rolloutctl.journal.sqlite import open_sqlite
 from rolloutctl.journal.verify import verify_file
-from rolloutctl.model.events import FlagFailed, Kind
+from rolloutctl.model.events import FlagFailed
+from rolloutctl.model.kinds import Kind
 from rolloutctl.ports import Author
 
 APPENDER = Path(__file__).parent.parent / "journal" / "appender.py"
@@ -68,7 +69,7 @@ def test_a_reader_follows_while_others_write(tmp_path):
                 time.sleep(0.002)
                 continue
             seen.extend(fresh)
-            assert reader.verify((seen[-1].seq, seen[-1].hash)).findings == ()
+            assert reader.verify([(seen[-1].seq, seen[-1].hash)]).findings == ()
     assert [event.seq for event in seen] == list(range(1, 161))
     for older, newer in pairwise(seen):
         assert newer.prev == older.hash
@@ -92,7 +93,7 @@ def test_killed_in_the_middle_of_appends(tmp_path, after):
     lease = journal.take_lease("rollout/a#1", "next", 60, ANA, force=False)
     assert journal.append_held(lease, FlagFailed(intent=1, at=now()), ANA).seq == verified.head_seq + 2
     journal.close()
-    assert verify_file(path, (verified.head_seq, verified.head_hash)).findings == ()
+    assert verify_file(path, [(verified.head_seq, verified.head_hash)]).findings == ()
 
 
 def test_a_driver_paused_past_its_lease_writes_nothing_more(tmp_path):

@@ -57,7 +57,7 @@ def tamper(path, *statements):
 
 
 def found(path, witness=None):
-    return [(finding.seq, finding.what) for finding in verify_file(path, witness).findings]
+    return [(finding.seq, finding.what) for finding in verify_file(path, [witness] if witness else ()).findings]
 
 
 def head(path):

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from rolloutctl.model.events import AdvanceRequested, Kind, RollbackRequested
+from rolloutctl.model.events import AdvanceRequested, RollbackRequested
+from rolloutctl.model.kinds import Kind
 from rolloutctl.model.state import Status, Step
 from servers.faults import Delay, DelayAnswer, Fault
 from servers.site import DrivingSite, driving_site, end
@@ -20,9 +21,16 @@ from servers.site import DrivingSite, driving_site, end
 FOREVER_S = 3600.0
 
 
+POSTGRES = [pytest.mark.service, pytest.mark.xdist_group("postgres")]
+
+
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DrivingSite]:
-    with driving_site(tmp_path, monkeypatch) as site:
+def site(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DrivingSite]:
+    """With the journal in the store that the test names, else in SQLite."""
+    callspec = getattr(request.node, "callspec", None)
+    store = callspec.params.get("store", "sqlite") if callspec is not None else "sqlite"
+    url = request.getfixturevalue("database").url if store == "postgres" else ""
+    with driving_site(tmp_path, monkeypatch, url) as site:
         yield site
 
 
@@ -54,9 +62,14 @@ def test_a_terminated_driver_exits_with_its_signal(site: DrivingSite) -> None:
     assert site.kinds()[-1] is Kind.LEASE_RELEASED
 
 
-@pytest.mark.parametrize("lost", sorted(LOST))
+@pytest.mark.parametrize(
+    ("store", "lost"),
+    [*(pytest.param("sqlite", lost) for lost in sorted(LOST)), pytest.param("postgres", "answer", marks=POSTGRES)],
+)
 @pytest.mark.parametrize(("method", "path"), WRITES)
-def test_a_driver_killed_within_a_step_leaves_exactly_one_change(site: DrivingSite, method: str, path: str, lost: str) -> None:
+def test_a_driver_killed_within_a_step_leaves_exactly_one_change(
+    site: DrivingSite, store: str, method: str, path: str, lost: str
+) -> None:
     site.proxy.script(LOST[lost], method=method, path=path)
     site.ask(AdvanceRequested(to="five"))
     first = site.drive()
@@ -77,8 +90,11 @@ def test_a_driver_killed_within_a_step_leaves_exactly_one_change(site: DrivingSi
     assert Kind.FLAG_RECONCILED in kinds
 
 
-@pytest.mark.parametrize("lost", sorted(LOST))
-def test_a_driver_killed_within_a_rollback_leaves_the_flag_off(site: DrivingSite, lost: str) -> None:
+@pytest.mark.parametrize(
+    ("store", "lost"),
+    [*(pytest.param("sqlite", lost) for lost in sorted(LOST)), pytest.param("postgres", "request", marks=POSTGRES)],
+)
+def test_a_driver_killed_within_a_rollback_leaves_the_flag_off(site: DrivingSite, store: str, lost: str) -> None:
     site.ask(AdvanceRequested(to="five"))
     run_to_five(site)
     site.proxy.script(LOST[lost], method="POST", path="/off")

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from rolloutctl.model.events import AdvanceRequested, Kind, RollbackRequested
+from rolloutctl.model.events import AdvanceRequested, RollbackRequested
+from rolloutctl.model.kinds import Kind
 from rolloutctl.model.state import Status, Step
 from servers.site import DrivingSite, driving_site, end
 

@@ -207,6 +207,14 @@ async def test_what_is_not_there_is_named_with_the_nearest(changes: dict[str, st
     assert all(method == "POST" and path.endswith("/off") for method, path, _ in model.writes)
 
 
+@pytest.mark.parametrize(("key", "asks"), [("chekout", " Did you mean checkout?"), ("qqqqqq", "")])
+async def test_turning_off_what_is_not_there_asks_for_the_name_and_not_for_a_new_flag(key: str, asks: str) -> None:
+    outcome = await over(UnleashModel()).off(TARGET.model_copy(update={"key": key}), "key", "reason")
+    assert isinstance(outcome, Rejected)
+    assert outcome.why.endswith(f"So nothing is on under this name: check it.{asks}")
+    assert "Create" not in outcome.why
+
+
 async def test_an_audience_that_is_not_there_is_named_with_the_nearest() -> None:
     provider = over(UnleashModel())
     with pytest.raises(InvalidInput, match=r'no segment "staf".*Did you mean staff'):

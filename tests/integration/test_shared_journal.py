@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -11,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from rolloutctl.engine.world.witness import parse_witness, read_witnesses
 from rolloutctl.journal.sqlite import open_sqlite
-from rolloutctl.model.events import AdvanceRequested, Kind, RollbackRequested
+from rolloutctl.model.events import AdvanceRequested, RollbackRequested
+from rolloutctl.model.kinds import Kind
 from rolloutctl.model.state import Status, Step
+from servers.cutproxy import cut_proxy
 from servers.postgres import Database
 from servers.site import DrivingSite, driving_site, end
 
@@ -101,6 +105,35 @@ def test_a_database_that_goes_away_is_said_and_a_rollback_works_all_the_same(
     assert Kind.FLAG_DRIFTED in site.kinds()
 
 
+def test_a_driver_that_is_cut_off_is_replaced_and_follows_again_when_it_is_back(
+    site: DrivingSite, drive: Drive, database: Database
+) -> None:
+    with cut_proxy(database.server.port) as proxy:
+        far = site.folder / "far.toml"
+        far.write_text(site.config.read_text().replace(f":{database.server.port}/", f":{proxy.port}/"))
+        log = site.folder / "far.log"
+        first = site.drive(far, log.name)
+        try:
+            site.ask(AdvanceRequested(to="five"))
+            site.until("baking", lambda state: state.step is Step.BAKING)
+            proxy.refuse = True
+            proxy.cut_all()
+            drive()
+            site.until("taken over", lambda _: site.kinds().count(Kind.LEASE_TAKEN) == 2)
+            site.until("said", lambda _: "does not answer" in log.read_text())
+            site.ask(RollbackRequested(why="errors"))
+            site.until("rolled back", lambda state: state.status is Status.ROLLED_BACK)
+            assert "ROLLED BACK" not in log.read_text()
+            proxy.refuse = False
+            site.until("heard of it", lambda _: "ROLLED BACK" in log.read_text())
+        finally:
+            end(first)
+    fenced = [event.epoch for event in site.events() if event.epoch]
+    assert fenced == sorted(fenced), "the one that was cut off wrote nothing any more"
+    changes = site.changes()
+    assert (changes.count("feature-environment-enabled"), changes.count("feature-environment-disabled")) == (1, 1)
+
+
 def test_there_and_back(site: DrivingSite, tmp_path: Path) -> None:
     before = site.kinds()
     copied = json.loads(command(site, "journal", "copy", str(tmp_path / "copy.db"), "--json"))
@@ -126,3 +159,22 @@ def _refused(site: DrivingSite, *arguments: str) -> str:
     )
     assert done.returncode == 6, done
     return done.stderr
+
+
+def test_commands_leave_receipts_and_witnesses(site: DrivingSite, drive: Drive, tmp_path: Path) -> None:
+    file = tmp_path / "elsewhere" / "witnesses"
+    site.config.write_text(site.config.read_text().replace("[journal]\n", f'[journal]\nwitness = "{file}"\n'))
+    driver = drive()
+    asked = json.loads(command(site, "advance", "checkout", "--no-wait", "--json"))
+    seq, digest = parse_witness(asked["receipt"])
+    assert seq >= asked["request"]
+    site.until("baking", lambda state: state.step is Step.BAKING)
+    end(driver)
+    said = re.search(r"^receipt: (\d+ [0-9a-f]{64})$", (site.folder / "drive.log").read_text(), re.MULTILINE)
+    assert said is not None
+    witnesses = read_witnesses(file)
+    assert parse_witness(said[1]) == witnesses[-1]
+    shown = json.loads(command(site, "journal", "verify", "--witness", f"{seq} {digest}", "--json"))
+    assert (shown["ok"], shown["witnesses"], shown["vouched"]) == (True, len(witnesses) + 1, witnesses[-1][0])
+    rewritten = json.loads(command(site, "journal", "verify", "--witness", f"{seq} {'0' * 64}", "--json", code=1))
+    assert rewritten["findings"][0]["seq"] == seq

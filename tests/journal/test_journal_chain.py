@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rolloutctl.errors import InvalidInput, JournalCorrupt
 from rolloutctl.journal.chain import MOST_FINDINGS, Findings, check_chain, row_hash
 from rolloutctl.journal.rows import draft, event_of, row_of
-from rolloutctl.model.events import GENESIS, NoteAdded, event_hash
+from rolloutctl.model.events import NoteAdded, event_hash
+from rolloutctl.model.kinds import GENESIS
 from rolloutctl.ports import Author
 from rolloutctl.units import show_time
 
@@ -30,7 +31,7 @@ def rows_of(count):
 
 def findings_of(rows, witness=None):
     findings = Findings()
-    check_chain(rows, findings, witness)
+    check_chain(rows, findings, [witness] if witness else ())
     return [(finding.seq, finding.what) for finding in findings.all()]
 
 

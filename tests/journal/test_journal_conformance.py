@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256
 
 import pytest
 
@@ -10,11 +11,9 @@ from rolloutctl.errors import InvalidInput, JournalCorrupt, LeaseLost
 from rolloutctl.journal.postgres.store import open_postgres
 from rolloutctl.journal.sqlite import open_sqlite
 from rolloutctl.model.events import (
-    GENESIS,
     Body,
     FlagFailed,
     HoldRequested,
-    Kind,
     LeaseReleased,
     LeaseTaken,
     NoteAdded,
@@ -23,6 +22,7 @@ from rolloutctl.model.events import (
     body_json,
     event_hash,
 )
+from rolloutctl.model.kinds import GENESIS, Kind
 from rolloutctl.ports import Author, Journal
 
 STREAM = "rollout/checkout#1"
@@ -161,8 +161,7 @@ def test_force_takes_over_and_the_other_is_told(journal, ana):
     before = journal.head()
     with pytest.raises(LeaseLost, match="two holds it with epoch 2"):
         journal.append_held(first, EFFECT, ana)
-    with pytest.raises(LeaseLost):
-        journal.renew_lease(first, 60)
+    assert journal.renew_leases([first], 60) == [None]
     journal.release_lease(first, ana, "quit")
     assert journal.head() == before, "the stale driver writes nothing"
     assert journal.lease(STREAM).holder == "two"
@@ -191,6 +190,20 @@ def test_writing_under_an_expired_lease_renews_it(journal, ana):
     assert journal.take_lease(STREAM, "two", 60, ana, force=False) is None
 
 
+def test_one_lost_lease_keeps_no_other_from_being_renewed(journal, ana):
+    streams = [STREAM, "rollout/other#1", "rollout/third#1"]
+    held = [journal.take_lease(stream, "one", 1, ana, force=False) for stream in streams]
+    journal.take_lease(streams[1], "two", 60, ana, force=True)
+    before = journal.head()
+    first, lost, third = journal.renew_leases(held, 600)
+    assert lost is None
+    assert [(lease.stream, lease.epoch) for lease in (first, third)] == [(streams[0], 1), (streams[2], 1)]
+    assert all(journal.lease(stream).expires_in_s > 60 for stream in (streams[0], streams[2]))
+    assert journal.lease(streams[1]).holder == "two"
+    assert journal.head() == before, "a renewal is no event"
+    assert journal.renew_leases([], 600) == []
+
+
 def test_a_released_lease_is_nobodys(journal, ana):
     lease = journal.take_lease(STREAM, "one", 60, ana, force=False)
     journal.release_lease(lease, ana, "quit")
@@ -200,8 +213,7 @@ def test_a_released_lease_is_nobodys(journal, ana):
     assert journal.lease(STREAM).epoch == 1
     with pytest.raises(LeaseLost, match="released"):
         journal.append_held(lease, EFFECT, ana)
-    with pytest.raises(LeaseLost):
-        journal.renew_lease(lease, 60)
+    assert journal.renew_leases([lease], 60) == [None]
     journal.release_lease(lease, ana, "again")
     assert journal.head()[0] == 2
     assert journal.take_lease(STREAM, "one", 60, ana, force=False).epoch == 2, "the same holder again is a new term"
@@ -238,6 +250,21 @@ def test_a_blob_that_an_event_names_must_exist(journal, ana):
     assert "missing" in finding.what
 
 
+def test_an_event_and_the_blobs_it_names_are_one(journal, ana):
+    lease = journal.take_lease(STREAM, "one", 60, ana, force=False)
+    digests = [sha256(content).hexdigest() for content in (b"cells", b"more")]
+    body = VerdictChanged(phase="five", criterion="errors", state="PASS", why="x", at=AT, blob=digests[0])
+    for _ in range(2):
+        journal.append_held(lease, body, ana, [b"cells", b"more"])
+    assert [journal.get_blob(digest) for digest in digests] == [b"cells", b"more"]
+    journal.take_lease(STREAM, "two", 60, ana, force=True)
+    with pytest.raises(LeaseLost):
+        journal.append_held(lease, body, ana, [b"too late"])
+    with pytest.raises(JournalCorrupt, match="no blob"):
+        journal.get_blob(sha256(b"too late").hexdigest())
+    assert journal.verify().findings == ()
+
+
 def test_what_looks_like_a_blob_inside_a_text_is_no_blob(journal, ana):
     journal.append(STREAM, NoteAdded(text='{"blob":"abc"}'), ana)
     journal.append(STREAM, VerdictChanged(phase="p", criterion="c", state="PASS", why="", at=AT, evidence={"blob": "abc"}), ana)
@@ -246,16 +273,16 @@ def test_what_looks_like_a_blob_inside_a_text_is_no_blob(journal, ana):
 
 def test_the_witness(journal, ana):
     events = [journal.append(STREAM, NoteAdded(text=str(n)), ana) for n in range(4)]
-    assert journal.verify((0, GENESIS)).findings == ()
+    assert journal.verify([(0, GENESIS)]).findings == ()
     for event in events:
-        assert journal.verify((event.seq, event.hash)).findings == ()
-        assert journal.verify((event.seq, event.hash.upper())).findings == ()
-    (rewritten,) = journal.verify((2, "a" * 64)).findings
+        assert journal.verify([(event.seq, event.hash)]).findings == ()
+        assert journal.verify([(event.seq, event.hash.upper())]).findings == ()
+    (rewritten,) = journal.verify([(2, "a" * 64)]).findings
     assert rewritten.seq == 2
-    (cut,) = journal.verify((9, "a" * 64)).findings
+    (cut,) = journal.verify([(9, "a" * 64)]).findings
     assert "cut off" in cut.what
     assert "Without a witness" in journal.verify().claims
-    assert "Up to event 2" in journal.verify((2, events[1].hash)).claims
+    assert "Up to event 2" in journal.verify([(2, events[1].hash)]).claims
 
 
 def test_names_that_are_no_text_are_kept_readable(journal):

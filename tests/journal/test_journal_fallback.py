@@ -14,7 +14,8 @@ import pytest
 from rolloutctl.errors import JournalUnreachable
 from rolloutctl.journal import fallback
 from rolloutctl.journal.fallback import FallbackFile, recover
-from rolloutctl.model.events import JOURNAL_STREAM, FlagFailed, JournalRecovered, Kind, RollbackRequested, body_json
+from rolloutctl.model.events import FlagFailed, JournalRecovered, RollbackRequested, body_json
+from rolloutctl.model.kinds import JOURNAL_STREAM, Kind
 
 AT = datetime(2026, 1, 5, 3, 0, 0, 42, tzinfo=UTC)
 ASKED = body_json(RollbackRequested(why="errors – now"))
@@ -159,7 +160,7 @@ def test_two_recover_at_once(journal, file, ana):
 def test_many_processes_write_whole_lines(file):
     program = (
         "import sys\nfrom datetime import UTC, datetime\nfrom pathlib import Path\n"
-        "from rolloutctl.journal.fallback import FallbackFile\nfrom rolloutctl.model.events import Kind\n"
+        "from rolloutctl.journal.fallback import FallbackFile\nfrom rolloutctl.model.kinds import Kind\n"
         "for n in range(30): FallbackFile(Path(sys.argv[1])).write(Kind.NOTE_ADDED, '{\"text\":\"%s\"}' % ('x' * 500),"
         " datetime.now(UTC), sys.argv[2], str(n))\n"
     )

@@ -84,11 +84,11 @@ class Machine(RuleBasedStateMachine):
     @rule(who=who, lease=handed_out)
     def renew(self, who, lease):
         if self.model.stands(lease):
-            assert self.journals[who].renew_lease(lease, 1000).epoch == lease.epoch
+            (renewed,) = self.journals[who].renew_leases([lease], 1000)
+            assert renewed.epoch == lease.epoch
             self.model.leases[lease.stream] = (lease.holder, lease.epoch, "alive")
         else:
-            with pytest.raises(LeaseLost):
-                self.journals[who].renew_lease(lease, 1000)
+            assert self.journals[who].renew_leases([lease], 1000) == [None]
 
     @rule(who=who, lease=handed_out)
     def release(self, who, lease):
@@ -125,7 +125,7 @@ class Machine(RuleBasedStateMachine):
     def teardown(self):
         if hasattr(self, "journals"):
             for journal in self.journals:
-                assert journal.verify(journal.head()).findings == ()
+                assert journal.verify([journal.head()]).findings == ()
                 journal.close()
             assert problems(self.path) == []
             self.folder.cleanup()

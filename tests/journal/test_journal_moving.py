@@ -74,7 +74,7 @@ def test_a_copy_has_every_event_with_its_hash(make: Callable[[str], Journal], of
     assert target.take_lease(STREAM, "two", 60, ANA, force=False) is not None, "nobody drives a copy"
     with pytest.raises(LeaseLost):
         target.append_held(lease, FlagFailed(intent=1, at=AT), ANA)
-    assert target.verify((moved.head_seq, moved.head_hash)).findings == ()
+    assert target.verify([(moved.head_seq, moved.head_hash)]).findings == ()
 
 
 def test_two_histories_are_not_joined(make: Callable[[str], Journal]) -> None:
@@ -129,8 +129,8 @@ def test_an_export_verifies_by_itself(exported: Path, make: Callable[[str], Jour
     assert is_export(exported)
     verified = verify_export(exported)
     assert (verified.events, verified.findings) == (5, ())
-    assert verify_export(exported, (verified.head_seq, verified.head_hash)).findings == ()
-    assert "cut off" in verify_export(exported, (9, "a" * 64)).findings[0].what
+    assert verify_export(exported, [(verified.head_seq, verified.head_hash)]).findings == ()
+    assert "cut off" in verify_export(exported, [(9, "a" * 64)]).findings[0].what
 
 
 def test_an_edited_export_is_found_out(exported: Path) -> None:

@@ -71,3 +71,22 @@ def test_what_cannot_be_told_says_why():
     down = World(failures={"req": SourceFailure(FailureKind.DOWN, "no answer.")})
     assert "no answer" in reading(1, 1, world=down).why
     assert reading(0, 0).share is None
+
+
+@pytest.mark.parametrize("late", [0, 3])
+def test_what_is_hours_old_decides_nothing(late):
+    def canary(at):
+        return 20.0 if at < 7200.0 - 15 * late else 60.0
+
+    old = reading(canary, 80, at=7200.0, phase={"deadline": "8h"})
+    world = World()
+    for version, per_step in (("2", canary), ("1", 80)):
+        world.counter("req", per_step, 7200.0, since=3600.0, version=version, instance=version)
+    young = reading(None, None, at=7200.0, phase={"deadline": "8h"}, world=world)
+    assert (old.share, old.why, old.off_by_more, old.grace_over, old.at) == (
+        pytest.approx(young.share),
+        young.why,
+        young.off_by_more,
+        young.grace_over,
+        young.at,
+    )

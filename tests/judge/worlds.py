@@ -105,6 +105,9 @@ class World:
         for piece, failure in self.failures.items():
             if piece in query.text:
                 return failure
+        if query.kind in {QueryKind.RULE, QueryKind.ANNOUNCED}:
+            named = (query.kind.name, query.text)
+            return Samples(tuple(s for s in self.series if (s.label("__name__"), s.label("alertname")) == named))
         chosen = [series for series in self.series if _matches(query.text, series)]
         if query.kind is QueryKind.RAW:
             return Samples(tuple(s for s in (_cut(one, query.start, query.end) for one in chosen) if s.times))

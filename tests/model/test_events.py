@@ -1,8 +1,11 @@
 """The journal's event form: canonical JSON, the hash, bodies that round-trip, and what is refused (`journal.md`)."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
+from types import UnionType
+from typing import Annotated, Union, get_args, get_origin
 
 import pytest
 from hypothesis import given
@@ -12,7 +15,11 @@ from pydantic import ValidationError
 from rolloutctl.errors import JournalCorrupt
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import Cohort, CohortState, Target
-from rolloutctl.model.events import BODIES, GENESIS, KIND_OF, EventClass, Kind, canonical, class_of
+from rolloutctl.model.events import BODIES, KIND_OF, canonical
+from rolloutctl.model.kinds import GENESIS, EventClass, Kind, Purpose, class_of
+from rolloutctl.model.run_events import ListedStep
+from rolloutctl.model.run_words import Section
+from rolloutctl.model.signed import Signed
 
 AT = datetime(2026, 1, 5, 10, 0, 0, 123456, tzinfo=UTC)
 
@@ -33,6 +40,10 @@ states = st.builds(
     warnings=st.tuples(texts),
 )
 durations = st.integers(0, 10**12).map(lambda micros: timedelta(microseconds=micros))
+targets = st.builds(Target, provider=texts, key=texts, environment=texts, project=texts, stickiness=texts)
+listed = st.builds(
+    ListedStep, id=texts, section=st.sampled_from(Section), type=texts, critical=st.booleans(), effect=st.booleans()
+)
 FIELDS = {
     "str": texts,
     "int": st.integers(-(2**53), 2**53),
@@ -44,13 +55,18 @@ FIELDS = {
     "Cohort": cohorts,
     "CohortState": states,
     "CohortState | None": st.none() | states,
-    "Target": st.builds(Target, provider=texts, key=texts, environment=texts, project=texts, stickiness=texts),
+    "Signed | None": st.none() | st.builds(Signed, key=texts, statement=texts, signature=texts),
+    "Target": targets,
+    "Target | None": st.none() | targets,
+    "tuple[ListedStep, ...]": st.lists(listed, max_size=2).map(tuple),
 }
 
 
 def field_values(annotation):
+    if get_origin(annotation) in (Union, UnionType) and get_origin(get_args(annotation)[0]) is Annotated:
+        return st.none() | field_values(get_args(get_args(annotation)[0])[0])
     name = getattr(annotation, "__name__", "") if isinstance(annotation, type) and not hasattr(annotation, "__args__") else ""
-    shown = name or str(annotation).replace("rolloutctl.model.cohort.", "")
+    shown = name or re.sub(r"rolloutctl\.model\.(cohort|run_events|signed)\.", "", str(annotation))
     if shown in FIELDS:
         return FIELDS[shown]
     if shown.startswith("typing.Literal"):
@@ -90,7 +106,7 @@ def test_a_body_is_equal_to_itself_after_the_journal(body):
 
 @pytest.mark.parametrize("percent", [Fraction(1, 3), Fraction(1, 1000), Fraction(100), Fraction(0), Fraction(33333, 1000)])
 def test_percentages_stay_exact(percent):
-    body = ev.FlagIntent(purpose=ev.Purpose.ADVANCE, want=Cohort(percent=percent), before="off")
+    body = ev.FlagIntent(purpose=Purpose.ADVANCE, want=Cohort(percent=percent), before="off")
     again = ev.parse_body(Kind.FLAG_INTENT, ev.body_json(body), 1)[1]
     assert again.want.percent == percent
 
@@ -170,8 +186,8 @@ def test_columns_cannot_run_into_each_other():
 
 def test_a_kind_of_a_newer_version_is_a_sentence():
     with pytest.raises(JournalCorrupt) as error:
-        ev.parse_body("run.created", "{}", 12)
-    assert str(error.value).startswith('event 12 has the kind "run.created", which this version does not know.')
+        ev.parse_body("run.paused", "{}", 12)
+    assert str(error.value).startswith('event 12 has the kind "run.paused", which this version does not know.')
     assert "journal verify" in error.value.remedy
 
 
@@ -220,12 +236,13 @@ def test_a_body_is_frozen():
 
 CLASSES = {
     EventClass.REQUEST: """advance.requested back.requested hold.requested resume.requested rollback.requested abort.requested
-        approval.given gate.signed countdown.postponed note.added rollback.checked""",
-    EventClass.FACT: """rollout.sealed phase.waiting phase.baking phase.ready verdict.changed breach.latched decision.made
-        hold.set hold.cleared countdown.started rollout.ended""",
+        approval.given gate.signed countdown.postponed note.added rollback.checked amend.requested""",
+    EventClass.FACT: """rollout.sealed plan.amended phase.waiting phase.baking phase.ready verdict.changed breach.latched decision.made
+        hold.set hold.cleared countdown.started rollout.ended judge.checkpoint sample.recorded""",
     EventClass.EFFECT: """flag.intent flag.applied flag.unchanged flag.conflict flag.needs_approval flag.rejected flag.failed
-        flag.unknown flag.reconciled flag.drifted""",
-    EventClass.HOUSEKEEPING: "lease.taken lease.released journal.recovered",
+        flag.unknown flag.reconciled flag.drifted run.created run.ended step.intent step.ok step.failed step.unknown
+        step.reconciled notified""",
+    EventClass.HOUSEKEEPING: "lease.taken lease.released head.witnessed journal.recovered",
 }
 
 

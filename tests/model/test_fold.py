@@ -11,8 +11,9 @@ from model.test_events import bodies_of
 from rolloutctl.errors import JournalCorrupt
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import OFF, CohortState, Target
-from rolloutctl.model.events import GENESIS, KIND_OF, Event, HoldKind, Kind
+from rolloutctl.model.events import KIND_OF, Event
 from rolloutctl.model.fold import _APPLY, fold
+from rolloutctl.model.kinds import GENESIS, Action, HoldKind, Kind
 from rolloutctl.model.state import Status, Step
 
 AT = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
@@ -52,7 +53,8 @@ def test_of_two_seals_the_first_counts():
 
 
 @pytest.mark.parametrize(
-    "kind", sorted(set(Kind) - {Kind.ROLLOUT_SEALED, Kind.LEASE_TAKEN, Kind.LEASE_RELEASED, Kind.JOURNAL_RECOVERED})
+    "kind",
+    sorted(set(Kind) - {Kind.ROLLOUT_SEALED, Kind.LEASE_TAKEN, Kind.LEASE_RELEASED, Kind.HEAD_WITNESSED, Kind.JOURNAL_RECOVERED}),
 )
 def test_what_comes_before_the_seal_is_corrupt(kind):
     @given(bodies_of(kind))
@@ -107,7 +109,7 @@ def test_whatever_was_journalled_is_folded_and_piecewise_is_the_same(bodies):
     assert fold(events[half:], fold(events[:half])) == whole
 
 
-@pytest.mark.parametrize("action", ev.Action)
+@pytest.mark.parametrize("action", Action)
 def test_an_accepted_decision_whose_request_is_not_there_is_folded_all_the_same(action):
     state = fold(stream(SEAL, ev.DecisionMade(action=action, accepted=True, request=99, phase="five", at=AT)))
     assert state.approvals == {}

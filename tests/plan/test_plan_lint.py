@@ -8,14 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plan.texts import SHIPPED, edited, plan
+from rolloutctl.findings import Severity, with_lines
 from rolloutctl.model.outcome import Capabilities, Concurrency
 from rolloutctl.model.samples import Arm, Labels
-from rolloutctl.plan.facts import ConfigFacts, Facts, FlagFact, LiveFacts, QueryFact, asked
-from rolloutctl.plan.findings import RULES, Severity, with_lines
+from rolloutctl.plan.facts import ConfigFacts, Facts, FlagFact, LiveFacts, QueryFact, RunbookFact, asked
+from rolloutctl.plan.findings import RULES
 from rolloutctl.plan.lint import lint
 from rolloutctl.plan.model import Plan
-from rolloutctl.plan.promql import matchers_of, mentions_arm, read, with_arm
 from rolloutctl.plan.read import read_plan_file
+from rolloutctl.promql import matchers_of, mentions_arm, read, with_arm
 
 CONFIG = ConfigFacts(
     sources=frozenset({"prometheus"}),
@@ -99,6 +100,10 @@ STATIC: list[tuple[str, list[tuple[str, str]]]] = [
     ("RC217", [("max   = 0.02", 'max = 0.02\non_no_data = "ignore"')]),
     ("RC217", [("max   = 0.02", 'max = 0.02\non_stale = "ignore"')]),
     ("RC218", [('bake   = "1h"', 'bake = "1h"\ncriteria = ["errors"]')]),
+    ("RC219", [("[flag]", '[[triggers]]\nalert = "BudgetBurn"\nrole = "info"\n[flag]')]),
+    ("RC205", [("[flag]", '[[triggers]]\nalert = "BudgetBurn"\nfresh = "rate(evaluations[5m])"\n[flag]')]),
+    ("RC217", [("[flag]", '[[triggers]]\nalert = "BudgetBurn"\non_no_data = "ignore"\n[flag]')]),
+    ("RC208", [("[[gates]]", '[[criteria]]\nid = "burn"\ntype = "alert"\nalert = "BudgetBurn"\nhold = "5h"\n[[gates]]')]),
     ("RC301", [('bake   = "1h"', 'bake = "1h"\ncriteria = []')]),
     ("RC301", [("max   = 0.02", 'tolerate = "10%"')]),
     ("RC302", [("max   = 0.02", 'max = 0.02\nrole = "info"')]),
@@ -179,8 +184,34 @@ def test_rules_about_audiences_and_approvals() -> None:
     assert "RC509" in codes(plan(("percent = 5 }", "percent = 5 }\napprovals = 2")), Facts(CONFIG))
 
 
+RUNBOOKS = [
+    (RunbookFact(trouble='there is no runbook "kill".'), "RC406", 'There is no runbook "kill".'),
+    (RunbookFact(errors=("RC705 error objective.stop: never.",)), "RC407", "RC705 error objective.stop: never."),
+    (RunbookFact(params=('the parameter "flag" has no value.',)), "RC408", 'The parameter "flag" has no value.'),
+    (RunbookFact(second_person=("flag-off",)), "RC409", '"flag-off" waits for a second person'),
+    (RunbookFact(standing="NEVER", proved=False, blocks=True), "RC410", "It is NEVER: no phase is entered"),
+    (RunbookFact(standing="NEVER", proved=False), "RC410", "It is NEVER: advancing only warns"),
+]
+
+
+@pytest.mark.parametrize(("fact", "code", "said"), RUNBOOKS)
+def test_the_runbook_is_judged_by_what_was_found(fact: RunbookFact, code: str, said: str) -> None:
+    (found,) = [finding for finding in lint(plan(), Facts(runbook=fact)) if "runbook" in finding.key or "params" in finding.key]
+    assert found.code == code
+    assert said in found.why
+
+
+def test_a_runbook_that_is_proved_and_well_says_nothing() -> None:
+    assert lint(plan(), Facts(runbook=RunbookFact(standing="REHEARSED 2 d ago", blocks=True))) == lint(plan(), Facts())
+
+
 def test_every_rule_is_tried() -> None:
-    tried = {code for code, _ in STATIC} | {code for code, _ in CONFIGURED + LIVE} | {"RC507", "RC509", "RC604"}
+    tried = (
+        {code for code, _ in STATIC}
+        | {code for code, _ in CONFIGURED + LIVE}
+        | {"RC507", "RC509", "RC604", "RC512", "RC612", "RC613"}
+        | {code for _, code, _ in RUNBOOKS}
+    )
     assert set(RULES) == tried
     assert all(re.fullmatch(r"RC[1-6]\d\d", code) for code in RULES)
     assert list(RULES) == sorted(RULES)

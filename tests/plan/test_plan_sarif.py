@@ -1,9 +1,9 @@
 from plan.texts import edited
+from rolloutctl.findings import with_lines
 from rolloutctl.plan.facts import Facts
-from rolloutctl.plan.findings import with_lines
 from rolloutctl.plan.lint import lint
 from rolloutctl.plan.read import read_plan_file
-from rolloutctl.plan.sarif import to_sarif
+from rolloutctl.sarif import to_sarif
 
 
 def test_findings_become_results_with_lines_and_their_rules() -> None:

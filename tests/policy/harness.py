@@ -13,15 +13,16 @@ from rolloutctl.config import Config
 from rolloutctl.model import events as ev
 from rolloutctl.model import outcome as out
 from rolloutctl.model.cohort import OFF, Cohort, CohortState, Target
-from rolloutctl.model.events import Event, Purpose, Reality
+from rolloutctl.model.events import Event
 from rolloutctl.model.fold import fold
+from rolloutctl.model.kinds import GENESIS, Purpose, Reality, rollout_stream
 from rolloutctl.model.outcome import Verification
 from rolloutctl.model.state import RolloutState, Status
 from rolloutctl.model.verdict import PhaseVerdict, State, Verdict
 from rolloutctl.plan.model import Plan, RollbackTo
 from rolloutctl.policy import decision as do
 from rolloutctl.policy.decide import LOOK_AGAIN, decide
-from rolloutctl.policy.facts import Facts
+from rolloutctl.policy.facts import Facts, Proof
 from rolloutctl.policy.phase_verdict import breaching, phase_verdict
 from rolloutctl.policy.rollback import rollback_target
 
@@ -53,6 +54,7 @@ class Rollout:
     how: str = "SDKs are served what the flag says"
     exposure_off: str = ""
     next_problem: str = ""
+    proof: Proof | None = None
 
     def __post_init__(self) -> None:
         self.events: list[Event] = []
@@ -96,10 +98,10 @@ class Rollout:
 
     def append(self, body: ev.Body, actor: str = DRIVER) -> Event:
         kind, text = ev.KIND_OF[type(body)], ev.body_json(body)
-        seq, prev = len(self.events) + 1, self.events[-1].hash if self.events else ev.GENESIS
+        seq, prev = len(self.events) + 1, self.events[-1].hash if self.events else GENESIS
         _, parsed = ev.parse_body(kind, text, seq)
         assert parsed == body
-        stream = ev.rollout_stream(self.plan.name, 1)
+        stream = rollout_stream(self.plan.name, 1)
         digest = ev.event_hash(seq, self.now, actor, "host", stream, kind, 1, text, prev)
         event = Event(seq, self.now, actor, "host", stream, kind, 1, parsed, text, prev, digest)
         self.events.append(event)
@@ -141,6 +143,7 @@ class Rollout:
             flag_error=self.flag_error,
             next_problem=self.next_problem,
             exposure_off=self.exposure_off,
+            proof=self.proof,
             verification=seen.verification if seen is not None else None,
             verify_due=seen is not None and self.now - seen.at >= LOOK_AGAIN,
         )
@@ -174,7 +177,7 @@ class Rollout:
                         at=self.now,
                     )
                 )
-        roles = {criterion.id: criterion.role for criterion in self.plan.criteria}
+        roles = {criterion.id: criterion.role for criterion in self.plan.every_criterion}
         for verdict in breaching(self.plan, verdicts):
             if any((b.criterion, b.segment) == (verdict.criterion, verdict.segment) for b in self.state.run.breaches):
                 continue
@@ -201,10 +204,10 @@ class Rollout:
         """Append a request; returns its seq."""
         return self.append(body, actor).seq
 
-    def advance(self, actor: str = "ana", to: str = "") -> int:
+    def advance(self, actor: str = "ana", to: str = "", break_glass: str = "") -> int:
         index = self.state.phase + 1
         name = self.plan.phases[index].name if index < len(self.plan.phases) else "done"
-        return self.ask(ev.AdvanceRequested(to=to or name), actor)
+        return self.ask(ev.AdvanceRequested(to=to or name, break_glass=break_glass), actor)
 
     # --- the driver ----------------------------------------------------------------------------------------
 

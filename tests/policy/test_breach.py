@@ -8,7 +8,7 @@ from policy.flag_server import Answers
 from policy.plans import BAKE, BREACH, COUNTDOWN, PASS, a_phase, a_plan, baking, cell, ready, settle, verdict
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import OFF, Cohort
-from rolloutctl.model.events import HoldKind, Purpose
+from rolloutctl.model.kinds import Action, HoldKind, Purpose
 from rolloutctl.model.state import Status, Step
 from rolloutctl.model.verdict import PhaseState, State
 from rolloutctl.policy.conditions import conditions
@@ -38,7 +38,7 @@ def test_auto_rolls_back_at_once():
     rollout = breached(AUTO)
     assert rollout.state.status is Status.ROLLED_BACK
     assert is_off(rollout)
-    (decision,) = [body for body in rollout.decisions() if body.action is ev.Action.ROLLBACK]
+    (decision,) = [body for body in rollout.decisions() if body.action is Action.ROLLBACK]
     assert decision.request == 0
     assert "errors" in decision.reasons[0]
 
@@ -408,7 +408,7 @@ def test_a_breach_between_the_decision_and_the_step_withdraws_the_step():
     assert rollout.state.accepted is None
     assert rollout.state.countdown is not None
     withdrawn = [body for body in rollout.decisions() if body.request == 0 and not body.accepted]
-    assert [body.action for body in withdrawn] == [ev.Action.ADVANCE]
+    assert [body.action for body in withdrawn] == [Action.ADVANCE]
 
 
 def test_a_breach_between_the_decision_to_finish_and_the_end_withdraws_it():

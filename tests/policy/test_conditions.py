@@ -9,7 +9,7 @@ from policy.harness import Rollout
 from policy.plans import BAKE, PASS, a_config, a_phase, a_plan, baking, ready, settle, started, verdict
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import Cohort
-from rolloutctl.model.events import HoldKind
+from rolloutctl.model.kinds import Action, HoldKind
 from rolloutctl.model.state import Status, Step
 from rolloutctl.model.verdict import State
 
@@ -349,7 +349,7 @@ def test_a_decision_of_hours_ago_is_withdrawn_when_it_is_not_safe_now(now):
     assert rollout.server.serves == Cohort(percent=5)
     assert rollout.state.accepted is None
     withdrawn = rollout.decisions()[-1]
-    assert (withdrawn.action, withdrawn.accepted, withdrawn.request) == (ev.Action.ADVANCE, False, 0)
+    assert (withdrawn.action, withdrawn.accepted, withdrawn.request) == (Action.ADVANCE, False, 0)
     rollout.judge(PASS)
     rollout.run()
     assert rollout.server.serves == Cohort(percent=5), "it is asked for again by a person"

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from policy.plans import BAKE, BREACH, PASS, a_phase, a_plan, baking, ready, started, verdict
 from rolloutctl.model.cohort import Cohort
-from rolloutctl.model.events import BreachLatched, HoldKind
+from rolloutctl.model.events import BreachLatched
+from rolloutctl.model.kinds import HoldKind
 from rolloutctl.model.state import PhaseRun, Status, Step
 from rolloutctl.model.verdict import MISSING_EVIDENCE, PhaseState, State
 from rolloutctl.policy.phase_verdict import phase_verdict

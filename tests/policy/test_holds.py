@@ -8,7 +8,7 @@ from policy.harness import SETTLE
 from policy.plans import BAKE, PASS, a_phase, a_plan, baking, ready, settle, started, verdict
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import Cohort
-from rolloutctl.model.events import HoldKind
+from rolloutctl.model.kinds import HoldKind
 from rolloutctl.model.state import Step
 from rolloutctl.model.verdict import State
 from rolloutctl.policy import decision as do

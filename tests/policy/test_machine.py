@@ -13,8 +13,8 @@ from policy.harness import CrashError, Rollout, a_verdict
 from policy.plans import a_config, a_phase, a_plan
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import Cohort
-from rolloutctl.model.events import Action, Purpose
 from rolloutctl.model.fold import fold
+from rolloutctl.model.kinds import Action, Purpose, Reality
 from rolloutctl.model.state import Status, Step
 from rolloutctl.model.verdict import Cell, Evidence, State
 from rolloutctl.policy import decision as do
@@ -342,7 +342,7 @@ class Machine(RuleBasedStateMachine):
         final = (ev.FlagSettled, ev.FlagConflict, ev.FlagNeedsApproval, ev.FlagRejected, ev.FlagFailed)
         ended: dict[int, int] = {}
         for event in self.rollout.of(*final):
-            if isinstance(event.body, ev.FlagReconciled) and event.body.found is ev.Reality.NOT_APPLIED:
+            if isinstance(event.body, ev.FlagReconciled) and event.body.found is Reality.NOT_APPLIED:
                 continue
             ended[event.body.intent] = ended.get(event.body.intent, 0) + 1
         assert all(count == 1 for count in ended.values())
@@ -365,18 +365,22 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def no_ready_and_no_step_forward_over_a_latched_guardrail(self):
-        latched, back, attempt = False, False, 0
+        latched, back, stepping, attempt = False, False, False, 0
         for event in self.rollout.events:
             match event.body:
                 case ev.PhaseBaking(attempt=attempt):
                     assert back or not latched, f"attempt {attempt} began over a breach, and nobody stepped back"
-                    latched = back = False
+                    latched = back = stepping = False
                 case ev.FlagIntent(purpose=Purpose.BACK):
-                    back = True
+                    stepping = True
+                case ev.FlagReconciled(found=Reality.FOREIGN):
+                    back = stepping = False
+                case ev.FlagReconciled(found=Reality.NOT_APPLIED):
+                    pass
+                case ev.FlagSettled():
+                    back = back or stepping
                 case ev.FlagConflict() | ev.FlagRejected() | ev.FlagFailed() | ev.FlagNeedsApproval():
-                    back = False
-                case ev.FlagReconciled(found=ev.Reality.FOREIGN):
-                    back = False
+                    stepping = False  # a step back that was done before this one stays done
                 case ev.BreachLatched(role="guardrail"):
                     # A step back that is under way when the breach comes is still a step back.
                     latched = True

@@ -9,7 +9,7 @@ from policy.harness import SETTLE, run_through
 from policy.plans import PASS, a_phase, a_plan, baking, ready, settle, started, verdict
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import Cohort
-from rolloutctl.model.events import HoldKind, Kind
+from rolloutctl.model.kinds import HoldKind, Kind
 from rolloutctl.model.state import Status, Step
 from rolloutctl.model.verdict import State
 from rolloutctl.policy import decision as do

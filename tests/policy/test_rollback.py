@@ -10,7 +10,7 @@ from policy.harness import SETTLE, run_through
 from policy.plans import BREACH, a_config, a_phase, a_plan, baking, last_ready, ready, rolled_back, settle, started
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import OFF, Cohort
-from rolloutctl.model.events import Purpose
+from rolloutctl.model.kinds import Purpose
 from rolloutctl.model.state import Status, Step
 
 SECOND = timedelta(seconds=1)

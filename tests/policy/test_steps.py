@@ -9,7 +9,7 @@ from policy.harness import SETTLE, START, CrashError
 from policy.plans import BAKE, PASS, a_phase, a_plan, baking, last_ready, ready, settle, started, verdict
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import OFF, Cohort
-from rolloutctl.model.events import HoldKind, Purpose
+from rolloutctl.model.kinds import Action, HoldKind, Kind, Purpose
 from rolloutctl.model.state import Status, Step
 from rolloutctl.model.verdict import State
 from rolloutctl.policy import decision as do
@@ -133,7 +133,7 @@ def test_auto_enters_the_next_phase_by_itself_when_nothing_is_missing():
     assert rollout.state.step is Step.SETTLING
     assert rollout.server.serves == Cohort(percent=100)
     decided = [body for body in rollout.decisions() if body.request == 0]
-    assert [(body.action, body.accepted, body.phase) for body in decided] == [(ev.Action.ADVANCE, True, "all")]
+    assert [(body.action, body.accepted, body.phase) for body in decided] == [(Action.ADVANCE, True, "all")]
 
 
 def test_the_step_is_named_by_its_purpose_and_phase():
@@ -150,7 +150,7 @@ def test_a_shadow_phase_asserts_that_the_flag_is_off():
     shadow = {"name": "shadow", "owner": "ana", "cohort": {"shadow": True}, "bake": "10m"}
     rollout = baking(a_plan(shadow, a_phase("five", 5)))
     assert rollout.server.serves == OFF
-    assert [event.kind for event in rollout.of(ev.FlagUnchanged, ev.FlagApplied)] == [ev.Kind.FLAG_UNCHANGED]
+    assert [event.kind for event in rollout.of(ev.FlagUnchanged, ev.FlagApplied)] == [Kind.FLAG_UNCHANGED]
 
 
 def test_the_last_phase_with_stabilise_is_stabilising():

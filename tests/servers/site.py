@@ -20,8 +20,9 @@ from rolloutctl.engine.config.settings import Settings, Surroundings, read_setti
 from rolloutctl.engine.once.sealing import seal
 from rolloutctl.engine.opening import open_journal
 from rolloutctl.engine.wiring import open_world
-from rolloutctl.model.events import AdvanceRequested, Kind, RollbackRequested
+from rolloutctl.model.events import AdvanceRequested, Event, RollbackRequested
 from rolloutctl.model.fold import fold
+from rolloutctl.model.kinds import Kind
 from rolloutctl.model.state import RolloutState
 from rolloutctl.plan.read import read_plan
 from rolloutctl.ports import Author
@@ -72,13 +73,14 @@ class DrivingSite:
     config: Path
     environ: dict[str, str]
 
-    def drive(self) -> subprocess.Popen[bytes]:
-        with (self.folder / "drive.log").open("ab") as log:
+    def drive(self, config: Path | None = None, log: str = "drive.log") -> subprocess.Popen[bytes]:
+        """`config`: another one than the site's, which reads the same journal."""
+        with (self.folder / log).open("ab") as log_file:
             return subprocess.Popen(
-                [sys.executable, "-m", "rolloutctl", "--config", str(self.config), "drive"],
+                [sys.executable, "-m", "rolloutctl", "--config", str(config or self.config), "drive"],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=log_file,
+                stderr=log_file,
                 env=self.environ,
             )
 
@@ -95,13 +97,17 @@ class DrivingSite:
         assert state is not None
         return state
 
-    def kinds(self) -> list[Kind]:
+    def events(self) -> list[Event]:
+        """Of the rollout, from a journal that verifies."""
         journal = open_journal(self.settings, read_only=True)
         try:
             assert journal.verify().findings == ()
-            return [event.kind for event in journal.read(STREAM)]
+            return list(journal.read(STREAM))
         finally:
             journal.close()
+
+    def kinds(self) -> list[Kind]:
+        return [event.kind for event in self.events()]
 
     def ask(self, body: AdvanceRequested | RollbackRequested) -> None:
         journal = open_journal(self.settings)

@@ -64,6 +64,39 @@ async def test_typing_the_name_arms_and_the_reply_stays(size: tuple[int, int]) -
         assert seen.name == "FleetScreen"
 
 
+@SIZES
+async def test_after_it_was_sent_go_no_go_shows_how_far_it_is_until_it_is_verified(size: tuple[int, int]) -> None:
+    ready = worlds.ready()
+    bodies = worlds.step_bodies()
+    handle = handle_of(ready)
+    async with shown(handle, size=size) as seen:
+        await seen.press("A", *"pricing-cache")
+        handle.log = worlds.stepped(ready.id)
+        await seen.press("exclamation_mark")
+        assert "✔ asked     14:22:02 CET  by ana.ruiz, event 213" in seen.text
+        assert "◷ intent" in seen.text
+        for count, wanted in (
+            (2, "✔ intent    14:22:03 CET  event 215"),
+            (3, "✔ applied   14:22:03 CET  the flag server says 30 %"),
+        ):
+            handle.log = worlds.stepped(ready.id, *bodies[:count])
+            await seen.publish(worlds.fleet(replace(ready, state=replace(ready.state, seq=213 + count))))
+            assert wanted in seen.text
+            assert "◷ verified" in seen.text
+        assert "until 14:22:19 CET to follow" in seen.text
+        handle.log = worlds.stepped(ready.id, *bodies)
+        await seen.publish(worlds.fleet(replace(ready, state=replace(ready.state, seq=217))))
+        assert "✔ verified  14:22:04 CET  phase thirty bakes: the client API says so" in seen.text
+
+
+async def test_a_refused_step_shows_no_progress() -> None:
+    handle = handle_of(worlds.ready(), reply=Reply(ExitCode.REFUSED, "frozen until Monday.", (), 0))
+    async with shown(handle) as seen:
+        await seen.press("A", *"pricing-cache", "exclamation_mark")
+        assert "frozen until Monday." in seen.text
+        assert "◷ intent" not in seen.text
+
+
 async def test_a_wrong_word_does_not_arm() -> None:
     async with shown(handle_of(worlds.ready())) as seen:
         await seen.press("A", *"pricing-cash", "exclamation_mark")

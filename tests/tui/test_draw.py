@@ -41,6 +41,7 @@ from rolloutctl.tui.draw import (
     spark,
     why,
 )
+from rolloutctl.tui.draw.columns import NEXT, Column, Row, fleet_columns
 from rolloutctl.tui.draw.ink import Ink, Line, Span, clean, clip, line, pack, page, plain, span, spread, width, wrap
 from rolloutctl.tui.draw.when import When
 from rolloutctl.tui.may import Act, why_not
@@ -66,7 +67,7 @@ def _criteria(cells: int) -> list[Line]:
     return [_padded(criteria.row(one, verdict, columns, WHEN), columns) for verdict in one.verdicts]
 
 
-def _padded(row: fleet.Row, columns: Sequence[fleet.Column]) -> Line:
+def _padded(row: Row, columns: Sequence[Column]) -> Line:
     cells = zip(row.cells, columns, strict=True)
     return tuple(part for cell, column in cells for part in (*cell, Span(" " * (column.width + 2 - width(cell)))))
 
@@ -272,6 +273,12 @@ def test_a_title_gives_way_to_its_segment() -> None:
     assert len({cell_len(text) <= criteria.columns(60, one)[0].width for text in shown}) == 1
 
 
+def test_exposure_that_is_off_names_what_is_declared_and_fits() -> None:
+    off = worlds.rollout(exposure=replace(worlds.rollout().exposure, share=0.0, off_by_more=True, why="x" * 200))
+    told = plain(rollout.exposure(off, WHEN))
+    assert told == "exposure 0 % of 1,204 rps ⚠ declared: employees + 5 %"
+
+
 def test_names_then_phases_get_the_room_that_is_left() -> None:
     entering = worlds.rollout(at=worlds.state(worlds.plan(), phase=-1, entering=1))
     columns = {column.key: column for column in fleet.columns(76, [entering])}
@@ -280,6 +287,32 @@ def test_names_then_phases_get_the_room_that_is_left() -> None:
     assert "→2/5 internal" in row
     assert columns["next"].width >= len("rolls back in 42s")
     assert sum(column.width + 2 for column in columns.values()) <= 76
+
+
+@pytest.mark.parametrize("cells", range(76, 117, 4))
+@pytest.mark.parametrize("name", ["checkout-ranker-v7", "checkout-ranker-with-embeddings-v7"])
+def test_a_name_stands_in_full_before_a_column_of_less_worth_gets_room(name: str, cells: int) -> None:
+    one = worlds.rollout(worlds.plan(name))
+    columns = fleet.columns(cells, [one])
+    shown = {column.key: plain(cell) for column, cell in zip(columns, fleet.row(one, columns, WHEN).cells, strict=True)}
+    assert shown["rollout"] == f"{name}#1"
+    assert shown["verdict"] == "PENDING"
+    assert shown["next"] == "35m, then ask"
+    assert shown.get("bake", "70 %").endswith("70 %")
+    assert shown.get("cohort", "5 %") == "5 %"
+    if cells == 96:
+        assert "phase" in shown
+        assert ("criteria" in shown) == (name == "checkout-ranker-v7")
+
+
+@given(st.integers(56, 300), st.integers(1, 120), st.integers(1, 60), st.sampled_from([len(status.words) for status in Status]))
+def test_columns_fit_whatever_is_in_them(cells: int, name: int, phase: int, verdict: int) -> None:
+    columns = {column.key: column.width for column in fleet_columns(cells, name=name, phase=phase, verdict=verdict)}
+    assert sum(width + 2 for width in columns.values()) <= cells
+    assert columns["next"] >= NEXT
+    assert columns["rollout"] >= min(name, 12)
+    more = set(columns) - {"state", "rollout", "verdict", "next"}
+    assert not more or columns["rollout"] >= name, "a name is cut for no other column"
 
 
 @pytest.mark.parametrize(("to", "shown"), [("off", "off"), ("snapshot", "30 %")])
@@ -294,6 +327,14 @@ def test_a_rolled_back_rollout_serves_what_the_rollback_left(to: str, shown: str
     assert "exposure" not in facts
     assert "flag off, read 1s ago" in facts
     assert "✔" not in facts
+
+
+@given(st.text(alphabet="ab 漢字é…", max_size=80), st.integers(8, 40), st.integers(0, 6), st.integers(0, 6))
+def test_wrapped_text_keeps_every_character_and_fits_in_cells(text: str, cells: int, first: int, indent: int) -> None:
+    drawn = wrap(text, cells, first=line("x" * first), indent=indent)
+    assert all(width(one) <= cells for one in drawn)
+    told = "".join(plain(one) for one in drawn).removeprefix("x" * first)
+    assert "".join(told.split()) == "".join(text.split())
 
 
 def test_a_headline_uses_a_second_line_before_it_is_cut() -> None:

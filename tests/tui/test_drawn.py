@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import cast
 from unittest.mock import patch
 
+import pytest
+
+from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.keymap import DEFAULTS
+from rolloutctl.tui import shell
 from rolloutctl.tui.draw import fleet
 from rolloutctl.tui.draw.drawn import Drawn
 from rolloutctl.tui.draw.when import When
+from rolloutctl.tui.screens import base
+from rolloutctl.tui.screens.base import BaseScreen
 from tui import worlds
+from tui.showing import shown
 
 WHEN = When(worlds.NOW, None)
 LATER = When(worlds.NOW + timedelta(seconds=5), None)
@@ -46,3 +55,28 @@ def test_countdowns_and_the_time_without_a_driver_go_on() -> None:
     after = drawn.rows(ticking, LATER, DEFAULTS)
     assert before[0] != after[0]
     assert after == [fleet.row(each, drawn.columns(116, ticking), LATER, DEFAULTS) for each in ticking]
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "moves"),
+    [(worlds.ready, False), (worlds.breach, True), (worlds.unattended, True)],
+    ids=["nothing counts", "a countdown", "nobody drives"],
+)
+async def test_where_nobody_looks_the_second_hand_moves_only_what_somebody_waits_for(
+    snapshot: Callable[[], RolloutSnapshot], moves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shown(worlds.FakeHandle(worlds.fleet(snapshot()))) as seen:
+        screen = cast("BaseScreen", seen.app.screen)
+        drawn: list[str] = []
+        monkeypatch.setattr(screen, "draw", lambda: drawn.append("drawn"))
+        screen.tick()
+        drawn.clear()
+        screen._second()
+        assert drawn, "somebody has touched it just now"
+        monkeypatch.setattr(shell, "UNTOUCHED_S", 0.0)
+        drawn.clear()
+        screen._second()
+        assert bool(drawn) == moves
+        monkeypatch.setattr(base, "CALM_TICK_S", 0.0)
+        screen._second()
+        assert drawn, "ages move all the same, in larger steps"

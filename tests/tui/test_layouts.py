@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rolloutctl.config import OperatorRole
-from rolloutctl.model.events import Action
+from rolloutctl.model.kinds import Action
 from rolloutctl.tui.screens.base import SMALLEST, BaseScreen
 
 from . import worlds

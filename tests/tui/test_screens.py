@@ -482,3 +482,12 @@ async def test_states_of_missing_evidence_each_show_their_own_word() -> None:
         async with shown(worlds.FakeHandle(worlds.fleet(one))) as seen:
             await seen.press("enter")
             assert state.words in seen.text
+
+
+@pytest.mark.parametrize("keys", [(), ("enter",), ("l",), ("o",), ("question_mark",), ("enter", "e")])
+async def test_every_screen_has_one_second_hand(keys: tuple[str, ...]) -> None:
+    """Textual runs `on_mount` of every class of a screen by itself; a call to the base's would run it twice."""
+    async with shown(worlds.FakeHandle(worlds.five())) as seen:
+        await seen.press(*keys)
+        seconds = [timer for timer in seen.app.screen._timers if timer._interval == 1 and timer._repeat is None]
+        assert len(seconds) == 1

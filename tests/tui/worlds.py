@@ -29,7 +29,8 @@ from rolloutctl.engine.view.snapshot import (
 from rolloutctl.errors import ExitCode
 from rolloutctl.model import events as ev
 from rolloutctl.model.cohort import OFF, Cohort, CohortState, Target
-from rolloutctl.model.events import Event, HoldKind
+from rolloutctl.model.events import Event
+from rolloutctl.model.kinds import GENESIS, Action, HoldKind, Purpose
 from rolloutctl.model.outcome import Health
 from rolloutctl.model.state import Countdown, Hold, OpenIntent, PhaseRun, RolloutState, Status, Step
 from rolloutctl.model.verdict import Cell, Evidence, PhaseState, PhaseVerdict, State, Verdict
@@ -415,7 +416,7 @@ def unattended() -> RolloutSnapshot:
 
 
 def _intent(unknown: str = "") -> OpenIntent:
-    intent = ev.FlagIntent(purpose=ev.Purpose.ROLLBACK, want=OFF, before="5 %", requests=("POST …/off",), why="asked for")
+    intent = ev.FlagIntent(purpose=Purpose.ROLLBACK, want=OFF, before="5 %", requests=("POST …/off",), why="asked for")
     return OpenIntent(214, intent, unknown)
 
 
@@ -527,13 +528,13 @@ def journal(of: str = "fraud-model-v12#2") -> tuple[Event, ...]:
         (
             5999,
             ev.DecisionMade(
-                action=ev.Action.ADVANCE, accepted=True, request=3, phase="five", reasons=("4 of 4 pass",), at=ago(seconds=5999)
+                action=Action.ADVANCE, accepted=True, request=3, phase="five", reasons=("4 of 4 pass",), at=ago(seconds=5999)
             ),
         ),
         (
             5998,
             ev.FlagIntent(
-                purpose=ev.Purpose.ADVANCE, phase="five", want=want, before="employees", requests=("PATCH …/strategies/7c1",)
+                purpose=Purpose.ADVANCE, phase="five", want=want, before="employees", requests=("PATCH …/strategies/7c1",)
             ),
         ),
         (5997, ev.FlagApplied(intent=5, state=served(5), at=ago(seconds=5997), settle_until=ago(seconds=5982))),
@@ -556,7 +557,7 @@ def journal(of: str = "fraud-model-v12#2") -> tuple[Event, ...]:
         ),
     ]
     made: list[Event] = []
-    prev = ev.GENESIS
+    prev = GENESIS
     for seq, (before, body) in enumerate(bodies, start=1):
         kind, text, at = ev.KIND_OF[type(body)], ev.body_json(body), ago(seconds=before)
         stream = f"rollout/{of}"
@@ -564,6 +565,26 @@ def journal(of: str = "fraud-model-v12#2") -> tuple[Event, ...]:
         made.append(Event(seq, at, "ana.ruiz", "ops-1", stream, kind, 1, body, text, prev, digest))
         prev = digest
     return tuple(made)
+
+
+def stepped(of: str = "pricing-cache#1", *bodies: ev.Body, request: int = 213) -> tuple[Event, ...]:
+    """Events of a step that was asked for with event `request`, half a second apart; their hashes are not those of a chain."""
+    asked = ev.AdvanceRequested(to="thirty", why="all quiet")
+    return tuple(
+        Event(
+            request + n, ago(seconds=8 - n / 2), "ana.ruiz", "ops-1", f"rollout/{of}", ev.KIND_OF[type(body)], 1, body, "", "", ""
+        )
+        for n, body in enumerate((asked, *bodies))
+    )
+
+
+def step_bodies() -> tuple[ev.Body, ...]:
+    """Decision, intent, applied, baking: all that comes of an advance that works. The intent is event 215."""
+    decided = ev.DecisionMade(action=Action.ADVANCE, accepted=True, request=213, phase="thirty", reasons=(), at=ago(seconds=7))
+    intent = ev.FlagIntent(purpose=Purpose.ADVANCE, phase="thirty", index=3, want=Cohort(percent=Fraction(30)), before="5 %")
+    applied = ev.FlagApplied(intent=215, state=served(30), at=ago(seconds=6), settle_until=NOW + timedelta(seconds=9))
+    baking = ev.PhaseBaking(phase="thirty", attempt=4, started_at=NOW, how_verified="the client API says so")
+    return decided, intent, applied, baking
 
 
 @dataclass
@@ -617,7 +638,7 @@ class FakeHandle:
         future: Future[JournalPage] = Future()
         last = self.log[-1] if self.log else None
         page: Sequence[Event] = wanted[:limit]
-        future.set_result(JournalPage(tuple(page), last.seq if last else 0, last.hash if last else ev.GENESIS))
+        future.set_result(JournalPage(tuple(page), last.seq if last else 0, last.hash if last else GENESIS))
         return future
 
     def verify_journal(self) -> Future[Verified]:

@@ -1,18 +1,21 @@
 """Commands that ask for a change of a rollout, and stay until it has happened where they drive it themselves.
 
-JSON of all of them: {"accepted", "code", "sentence", "reasons": [sentence], "request": seq, "rollout": live_shape or null}.
+JSON of all of them: {"accepted", "code", "sentence", "reasons": [sentence], "request": seq, "receipt": "SEQ HASH",
+"rollout": live_shape or null}.
 Refusals go to stderr, a reason a line.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from rolloutctl.cli.naming import did_you_mean
+from rolloutctl.cli.beginning import refuse_read_only, settings_of
+from rolloutctl.cli.naming import WITHOUT_JOURNAL, NoSuchRollout, did_you_mean
 from rolloutctl.cli.out import complain, put, put_json, say
-from rolloutctl.cli.reading import Known, journal_of, load, refuse_read_only, settings_of, utc_now
+from rolloutctl.cli.reading import Known, journal_of, load, utc_now
 from rolloutctl.cli.sentences import condition, event_line, zone_of
 from rolloutctl.cli.session import Session, session
 from rolloutctl.cli.shapes import live_shape
@@ -21,11 +24,12 @@ from rolloutctl.cli.waits import first_look_s
 from rolloutctl.engine.cards.making import where
 from rolloutctl.engine.config.settings import Settings
 from rolloutctl.engine.engine import Drives
+from rolloutctl.engine.options import Prompts
 from rolloutctl.engine.view.commands import Command, CommandKind, Reply
 from rolloutctl.engine.view.snapshot import Driving, RolloutSnapshot
 from rolloutctl.engine.wiring import Options
 from rolloutctl.errors import ExitCode, InvalidInput, JournalCorrupt, JournalUnreachable
-from rolloutctl.model.events import HoldKind
+from rolloutctl.model.kinds import HoldKind
 from rolloutctl.model.state import RolloutState, Status, Step
 from rolloutctl.policy.conditions import FINISH
 from rolloutctl.telling import clause
@@ -37,6 +41,8 @@ _ROLLBACK_WITHIN_S = 150.0
 _TURNED_OFF = frozenset({Status.ROLLING_BACK, Status.ROLLBACK_UNKNOWN, Status.ROLLED_BACK})
 _REQUESTS_ONLY = frozenset({CommandKind.NOTE, CommandKind.POSTPONE})
 """Written without a driver."""
+_SIGNED = frozenset({CommandKind.APPROVE, CommandKind.SIGN, CommandKind.AMEND})
+"""Signed where their author has a key, which may want a passphrase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +53,20 @@ class Outcome:
 
 def ask(globals_: Globals, kind: CommandKind, rollout: str, *, why: str = "", to: str = "", as_json: bool) -> ExitCode:
     """A request that changes no exposure by itself."""
-    settings, known = _begin(globals_, rollout)
+    settings, known = begin(globals_, rollout)
     _check_phase(known, to)
-    with session(_options(settings, known, kind)) as running:
+    with session(options_for(settings, known, kind)) as running:
         running.begin_telling(known.id)
         reply = running.send(Command(kind, known.id, why=why, to=to))
         if reply.code is ExitCode.OK:
             running.until(lambda: _carried_out(kind, running.rollout(known.id)), _CARRIED_OUT_S)
-        return _tell(running, known.id, reply, None, as_json=as_json)
+        return tell(running, known.id, reply, None, as_json=as_json)
 
 
 def sign(
     globals_: Globals, rollout: str, gate: str, *, go: bool, checks: tuple[str, ...], all_checks: bool, why: str, as_json: bool
 ) -> ExitCode:
-    settings, known = _begin(globals_, rollout)
+    settings, known = begin(globals_, rollout)
     declared = next((each for each in known.plan.gates if each.id == gate), None)
     if declared is None:
         names = [each.id for each in known.plan.gates]
@@ -69,9 +75,9 @@ def sign(
             remedy=f"{did_you_mean(gate, names)}Its gates: {', '.join(names) or 'none'}.",
         )
     confirmed = declared.checks if all_checks else tuple(_check(declared.checks, check) for check in checks)
-    with session(_options(settings, known, CommandKind.SIGN)) as running:
+    with session(options_for(settings, known, CommandKind.SIGN)) as running:
         reply = running.send(Command(CommandKind.SIGN, known.id, why=why, gate=gate, go=go, checks=confirmed))
-        return _tell(running, known.id, reply, None, as_json=as_json)
+        return tell(running, known.id, reply, None, as_json=as_json)
 
 
 def _check(declared: tuple[str, ...], given: str) -> str:
@@ -83,42 +89,52 @@ def _check(declared: tuple[str, ...], given: str) -> str:
     raise InvalidInput(f'the gate has no check "{given}".', remedy=f"Its checks: {listed}.")
 
 
-def step(globals_: Globals, kind: CommandKind, rollout: str, *, to: str, why: str, stay: bool, as_json: bool) -> ExitCode:
+def step(
+    globals_: Globals,
+    kind: CommandKind,
+    rollout: str,
+    *,
+    to: str,
+    why: str,
+    stay: bool,
+    as_json: bool,
+    break_glass: str = "",
+) -> ExitCode:
     """`advance` and `back`."""
-    settings, known = _begin(globals_, rollout)
+    settings, known = begin(globals_, rollout)
     _check_phase(known, to)
-    with session(_options(settings, known, kind)) as running:
+    with session(options_for(settings, known, kind)) as running:
         running.begin_telling(known.id)
         if kind is CommandKind.ADVANCE and not known.driver and not known.state.status.final:
             _first_look(running, settings, known)
         before = _state(running, known)
-        reply = running.send(Command(kind, known.id, why=why, to=to))
+        reply = running.send(Command(kind, known.id, why=why, to=to, break_glass=break_glass))
         reply = _unreachable(running, known.id, reply)
         outcome = None
         if reply.code is ExitCode.OK and (stay or not _elsewhere(running, known.id)):
             outcome = _effect(running, settings, known, before, stay=stay)
-        return _tell(running, known.id, reply, outcome, as_json=as_json)
+        return tell(running, known.id, reply, outcome, as_json=as_json)
 
 
 def roll_back(globals_: Globals, rollout: str, *, why: str, as_json: bool) -> ExitCode:
     try:
-        settings, known = _begin(globals_, rollout)
-        with session(_options(settings, known, CommandKind.ROLLBACK)) as running:
+        settings, known = begin(globals_, rollout)
+        with session(options_for(settings, known, CommandKind.ROLLBACK)) as running:
             running.begin_telling(known.id)
             reply = running.send(Command(CommandKind.ROLLBACK, known.id, why=why))
             outcome = None
             if reply.code is ExitCode.OK and reply.seq:
                 outcome = _follow(running, settings, known.id, _rolled_back, _ROLLBACK_WITHIN_S)
-            return _tell(running, known.id, reply, outcome, as_json=as_json)
-    except (JournalUnreachable, JournalCorrupt) as error:
-        error.remedy = f"{error.remedy} `rolloutctl rollback --plan FILE` needs no journal.".strip()
+            return tell(running, known.id, reply, outcome, as_json=as_json)
+    except (JournalUnreachable, JournalCorrupt, NoSuchRollout) as error:
+        error.remedy = f"{error.remedy} {WITHOUT_JOURNAL}".strip()
         raise
 
 
 # --- before ------------------------------------------------------------------------------------------------
 
 
-def _begin(globals_: Globals, rollout: str) -> tuple[Settings, Known]:
+def begin(globals_: Globals, rollout: str) -> tuple[Settings, Known]:
     refuse_read_only(globals_)
     settings = settings_of(globals_)
     with journal_of(settings) as journal:
@@ -133,7 +149,7 @@ def _check_phase(known: Known, to: str) -> None:
         )
 
 
-def _options(settings: Settings, known: Known, kind: CommandKind) -> Options:
+def options_for(settings: Settings, known: Known, kind: CommandKind) -> Options:
     """As much of an engine as the request needs.
 
     If another process drives, it answers and nothing is looked at here. Else this process becomes the driver, and a driver
@@ -145,7 +161,9 @@ def _options(settings: Settings, known: Known, kind: CommandKind) -> Options:
     # Turning off looks for itself, and nothing else may be in its way; where it was turned off before, there is time to look.
     at_once = kind is CommandKind.ROLLBACK and known.state.status not in _TURNED_OFF
     poll = alone and kind not in _REQUESTS_ONLY and not over and not at_once
-    return Options(settings, drives=drives, named=frozenset({known.id}) if drives is Drives.NAMED else frozenset(), poll=poll)
+    named = frozenset({known.id}) if drives is Drives.NAMED else frozenset()
+    prompts = Prompts.TERMINAL if kind in _SIGNED and sys.stdin.isatty() else Prompts.NEVER
+    return Options(settings, drives=drives, named=named, poll=poll, prompts=prompts)
 
 
 def _first_look(running: Session, settings: Settings, known: Known) -> None:
@@ -270,7 +288,7 @@ def _rolled_back(seen: RolloutSnapshot) -> Outcome | None:
             return None
 
 
-def _tell(running: Session, rollout: str, reply: Reply, outcome: Outcome | None, *, as_json: bool) -> ExitCode:
+def tell(running: Session, rollout: str, reply: Reply, outcome: Outcome | None, *, as_json: bool) -> ExitCode:
     accepted = reply.code is ExitCode.OK
     code = outcome.code if outcome is not None else reply.code
     sentence = outcome.sentence if outcome is not None else reply.sentence
@@ -283,6 +301,7 @@ def _tell(running: Session, rollout: str, reply: Reply, outcome: Outcome | None,
                 "sentence": sentence,
                 "reasons": list(reply.reasons),
                 "request": reply.seq or None,
+                "receipt": running.receipt() or None,
                 "rollout": live_shape(seen) if seen is not None else None,
             }
         )

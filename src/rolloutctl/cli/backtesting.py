@@ -23,16 +23,16 @@ from rolloutctl.model.verdict import PhaseState, shown_as
 from rolloutctl.plan.read import read_plan_file
 from rolloutctl.units import show_clock
 
-_NOT_NEEDED = frozenset({"providers", "environments", "adapters", "channels"})
+NOT_NEEDED = frozenset({"providers", "environments", "adapters", "channels"})
 """A source is all that is asked: what else the config holds may be of a kind that this version does not know."""
 
 
 def backtest(globals_: Globals, file: Path, phase: str, start: datetime, end: datetime | None, *, as_json: bool) -> ExitCode:
-    settings = read_settings(globals_.config, Surroundings.here(), _NOT_NEEDED)
+    settings = read_settings(globals_.config, Surroundings.here(), NOT_NEEDED)
     plan = read_plan_file(read_bytes(file), str(file)).plan
     found = asyncio.run(in_world(settings, lambda world: run_backtest(world, plan, phase, start, end)))
     if as_json:
-        put_json(_shape(found))
+        put_json(shape(found))
     else:
         _show(found)
     return _code(found)
@@ -44,21 +44,21 @@ def _code(found: Backtest) -> ExitCode:
     return ExitCode.OK if found.first_ready_after_s is not None else ExitCode.NOT_YET
 
 
-def _shape(found: Backtest) -> dict[str, Any]:
+def shape(found: Backtest) -> dict[str, Any]:
     breach, hold = found.first_breach, found.first_hold
     return {
         "phase": found.phase,
-        "start": _rfc(found.start),
-        "end": _rfc(found.end),
+        "start": rfc(found.start),
+        "end": rfc(found.end),
         "first_breach": None
         if breach is None
-        else {"after_s": _whole(breach.after_s), "criterion": breach.criterion, "segment": breach.segment or None},
-        "first_ready_after_s": _whole(found.first_ready_after_s),
-        "first_hold": None if hold is None else {"after_s": _whole(hold.after_s), "criterion": hold.criterion, "host": hold.host},
+        else {"after_s": whole(breach.after_s), "criterion": breach.criterion, "segment": breach.segment or None},
+        "first_ready_after_s": whole(found.first_ready_after_s),
+        "first_hold": None if hold is None else {"after_s": whole(hold.after_s), "criterion": hold.criterion, "host": hold.host},
         "holds": [
             {
-                "after_s": _whole(each.after_s),
-                "until_s": _whole(each.until_s),
+                "after_s": whole(each.after_s),
+                "until_s": whole(each.until_s),
                 "criterion": each.criterion,
                 "segment": each.segment or None,
                 "state": each.state.value,
@@ -70,16 +70,16 @@ def _shape(found: Backtest) -> dict[str, Any]:
     }
 
 
-def _whole(seconds: float | None) -> float | int | None:
+def whole(seconds: float | None) -> float | int | None:
     return int(seconds) if seconds is not None and seconds == int(seconds) else seconds
 
 
-def _rfc(when: datetime) -> str:
+def rfc(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _show(found: Backtest) -> None:
-    put(f"phase {found.phase} from {_rfc(found.start)} to {_rfc(found.end)}: {found.looks} looks, in the end {found.final.value}")
+    put(f"phase {found.phase} from {rfc(found.start)} to {rfc(found.end)}: {found.looks} looks, in the end {found.final.value}")
     put(f"  first breach   {_first(found.first_breach)}")
     ready = "never" if found.first_ready_after_s is None else f"after {show_clock(found.first_ready_after_s)}"
     put(f"  ready          {ready}")

@@ -7,24 +7,34 @@ JSON: {"plans": [{"file", "readable", "problems": [sentence], "findings": [findi
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import shlex
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rolloutctl.cli.beginning import settings_of
 from rolloutctl.cli.files import read_bytes
 from rolloutctl.cli.out import complain, put, put_json, say
-from rolloutctl.cli.reading import settings_of
+from rolloutctl.cli.reading import journal_of, utc_now
 from rolloutctl.cli.toplevel import Globals, version_text
 from rolloutctl.cli.worlds import in_world
+from rolloutctl.config import Config
+from rolloutctl.engine.config.settings import Settings
 from rolloutctl.engine.once.gathering import gather
+from rolloutctl.engine.once.way_back import runbook_fact
+from rolloutctl.engine.runs.records import rehearsals
 from rolloutctl.engine.world.world import World
-from rolloutctl.errors import ExitCode, InvalidInput, PlanInvalid
-from rolloutctl.plan.findings import Finding, Severity, with_lines
+from rolloutctl.errors import ExitCode, InvalidInput, JournalCorrupt, JournalUnreachable, Place, PlanInvalid
+from rolloutctl.findings import Finding, Severity, with_lines
+from rolloutctl.model.rehearsal import Rehearsal
+from rolloutctl.plan.facts import RunbookFact
 from rolloutctl.plan.lint import lint
 from rolloutctl.plan.model import Plan
 from rolloutctl.plan.read import PlanFile, read_plan_file
-from rolloutctl.plan.sarif import to_sarif
+from rolloutctl.sarif import to_sarif
 from rolloutctl.toml_words import dotted
 
 
@@ -39,13 +49,13 @@ class Unreadable:
     problems: tuple[InvalidInput, ...]
 
 
-async def read_and_lint(world: World, content: bytes, file: str, *, live: bool) -> Checked:
+async def read_and_lint(world: World, settings: Settings, content: bytes, file: str, *, live: bool) -> Checked:
     """Raises PlanInvalid; with `live` also SourceUnreachable, ProviderUnreachable and InvalidInput (a secret)."""
-    return await _lint(world, read_plan_file(content, file), live=live)
+    return await _lint(world, settings, read_plan_file(content, file), live=live)
 
 
-async def _lint(world: World, read: PlanFile, *, live: bool) -> Checked:
-    facts = await gather(world, read.plan, live=live)
+async def _lint(world: World, settings: Settings, read: PlanFile, *, live: bool) -> Checked:
+    facts = await gather(world, read.plan, live=live, runbook=_way_back(settings, read))
     return Checked(read.plan, with_lines(lint(read.plan, facts), read.document))
 
 
@@ -53,7 +63,7 @@ def check(globals_: Globals, files: Sequence[Path], *, live: bool, strict: bool,
     settings = settings_of(globals_)
 
     async def each(world: World) -> dict[str, Checked | Unreadable]:
-        return {str(file): await _one(world, file, live=live) for file in files}
+        return {str(file): await _one(world, settings, file, live=live) for file in files}
 
     results = asyncio.run(in_world(settings, each))
     findings = {file: result.findings for file, result in results.items() if isinstance(result, Checked)}
@@ -74,14 +84,40 @@ def check(globals_: Globals, files: Sequence[Path], *, live: bool, strict: bool,
     return ExitCode.FAILED if any(f.severity in counted for found in findings.values() for f in found) else ExitCode.OK
 
 
-async def _one(world: World, file: Path, *, live: bool) -> Checked | Unreadable:
+def _way_back(settings: Settings, read: PlanFile) -> RunbookFact | None:
+    """A journal that is not there, or does not answer, says nothing of rehearsals."""
+    if read.plan.rollback.runbook is None:
+        return None
+    records: tuple[Rehearsal, ...] | None = None
+    with contextlib.suppress(JournalUnreachable, JournalCorrupt), journal_of(settings) as journal:
+        records = rehearsals(journal)
+    return runbook_fact(read.plan, Path(read.document.file), settings.config, records, utc_now())
+
+
+async def _one(world: World, settings: Settings, file: Path, *, live: bool) -> Checked | Unreadable:
     try:
-        read = read_plan_file(read_bytes(file), str(file))
+        content = read_bytes(file)
+        read = read_plan_file(content, str(file))
     except PlanInvalid as error:
-        return Unreadable(error.problems)
+        return Unreadable((_not_a_plan(file),) if _is_config(content) else error.problems)
     except InvalidInput as error:
         return Unreadable((error,))
-    return await _lint(world, read, live=live)
+    return await _lint(world, settings, read, live=live)
+
+
+def _is_config(content: bytes) -> bool:
+    """Whether a file that is no plan has tables of a config and none that every plan must have."""
+    try:
+        keys = set(tomllib.loads(content.decode()))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
+    required = {name for name, field in Plan.model_fields.items() if field.is_required()}
+    return bool(keys & set(Config.model_fields)) and not keys & required - {"format"}
+
+
+def _not_a_plan(file: Path) -> InvalidInput:
+    remedy = f"`rolloutctl --config {shlex.quote(str(file))} config validate` checks it; `check` is for plans."
+    return InvalidInput("this is a config.", remedy=remedy, place=Place(str(file)))
 
 
 def show_findings(file: str, findings: Sequence[Finding], *, to_stdout: bool = False) -> None:

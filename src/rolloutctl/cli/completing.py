@@ -13,10 +13,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 from rolloutctl.cli.table import COMMANDS, GLOBAL_OPTIONS
 from rolloutctl.cli.toplevel import globals_first
+
+if TYPE_CHECKING:
+    from rolloutctl.plan.model import Plan
 
 
 class Kind(StrEnum):
@@ -36,6 +39,10 @@ class Offer:
 _NOTHING = Offer(Kind.NONE)
 _GLOBALS = tuple((option.partition(" ")[0], about) for option, about in GLOBAL_OPTIONS)
 _CONFIG = "--config"
+_TABLES = {"PROVIDER": "providers", "ENV": "environments", "CHANNEL": "channels"}
+"""Metavars of what is named in the config, and in which table."""
+_OF_PLAN = frozenset({"CRITERION", "GATE", "PHASE"})
+"""Metavars of what is named in a rollout's plan."""
 
 
 def answer(words: Sequence[str]) -> int:
@@ -75,7 +82,9 @@ def _in_command(words: list[str], current: str, explicit: Path | None) -> Offer:
     inner = getattr(command, "commands", None)
     if inner is not None:
         if not rest:
-            pool = tuple((each, sub.get_short_help_str(60)) for each, sub in inner.items())
+            from rolloutctl.cli.helping import summary
+
+            pool = tuple((each, summary(sub)) for each, sub in inner.items())
             return _matching(pool, current)
         if rest[0] not in inner:
             return _NOTHING
@@ -83,20 +92,21 @@ def _in_command(words: list[str], current: str, explicit: Path | None) -> Offer:
     hints = get_type_hints(command.callback)
     options = [param for param in command.params if param.param_type_name == "option"]
     arguments = [param for param in command.params if param.param_type_name == "argument"]
+    rollout = next(iter(_positional(options, rest)), "")
     if rest and (option := _taking(options, rest[-1])) is not None:
-        return _value(option, hints, current, explicit)
+        return _value(option, hints, current, explicit, rollout)
     if current.startswith("--") and "=" in current:
         name, _, value = current.partition("=")
         option = _taking(options, name)
-        offer = _value(option, hints, value, explicit) if option is not None else _NOTHING
+        offer = _value(option, hints, value, explicit, rollout) if option is not None else _NOTHING
         return Offer(offer.kind, tuple((f"{name}={word}", about) for word, about in offer.words))
     if current.startswith("-"):
         return _matching((*_options(options, rest), *_GLOBALS[:2]), current)
     place = len(_positional(options, rest))
     if place < len(arguments):
-        return _value(arguments[place], hints, current, explicit)
+        return _value(arguments[place], hints, current, explicit, rollout)
     if arguments and (arguments[-1].nargs == -1):
-        return _value(arguments[-1], hints, current, explicit)
+        return _value(arguments[-1], hints, current, explicit, rollout)
     return _NOTHING
 
 
@@ -126,12 +136,14 @@ def _positional(options: Sequence[Any], words: Sequence[str]) -> list[str]:
     return found
 
 
-def _value(param: Any, hints: dict[str, Any], current: str, explicit: Path | None) -> Offer:
+def _value(param: Any, hints: dict[str, Any], current: str, explicit: Path | None, rollout: str) -> Offer:
+    """`rollout`: the command's first argument, where it has one already."""
     if param.metavar == "ROLLOUT":
         return _matching([(name, "") for name in _rollouts(explicit)], current)
-    if param.metavar in {"PROVIDER", "ENV"}:
-        table = "providers" if param.metavar == "PROVIDER" else "environments"
-        return _matching([(name, "") for name in _configured(explicit, table)], current)
+    if param.metavar in _TABLES:
+        return _matching([(name, "") for name in _configured(explicit, _TABLES[param.metavar])], current)
+    if param.metavar in _OF_PLAN and rollout:
+        return _matching(_of_plan(explicit, rollout, param.metavar), current)
     kind = next((each for each in _types(hints.get(param.name)) if isinstance(each, type)), str)
     if issubclass(kind, Enum):
         return _matching([(str(member.value), "") for member in kind], current)
@@ -160,6 +172,39 @@ def _rollouts(explicit: Path | None) -> list[str]:
         return []
     with looking(config.journal) as newest:
         return [rollout_of(end.stream) for end in reversed(newest.ends())]
+
+
+def _of_plan(explicit: Path | None, rollout: str, metavar: str) -> list[tuple[str, str]]:
+    """Names that stand in the sealed plan of `rollout`, or in a plan file, each with what it is.
+
+    Loads the models: it is asked for these few arguments only.
+    """
+    plan, judged = _file_plan(rollout) if rollout.endswith(".toml") else _sealed_plan(explicit, rollout)
+    match metavar:
+        case "CRITERION":
+            own = [(criterion.id, criterion.name) for criterion in plan.every_criterion]
+            return [*own, *((key, "") for key in judged if "/" in key)]
+        case "GATE":
+            return [(gate.id, gate.title) for gate in plan.gates]
+        case _:
+            return [(phase.name, f"{place} of {len(plan.phases)}") for place, phase in enumerate(plan.phases, 1)]
+
+
+def _sealed_plan(explicit: Path | None, rollout: str) -> tuple[Plan, Iterable[str]]:
+    """(plan, keys of what was judged so far)."""
+    from rolloutctl.cli.reading import journal_of, load
+    from rolloutctl.engine.config.settings import Surroundings, read_settings
+
+    with journal_of(read_settings(explicit, Surroundings.here())) as journal:
+        known = load(journal, rollout)
+    return known.plan, known.state.verdicts
+
+
+def _file_plan(file: str) -> tuple[Plan, Iterable[str]]:
+    from rolloutctl.cli.files import read_bytes
+    from rolloutctl.plan.read import read_plan_file
+
+    return read_plan_file(read_bytes(Path(file)), file).plan, ()
 
 
 def _configured(explicit: Path | None, table: str) -> list[str]:

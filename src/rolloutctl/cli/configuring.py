@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
+from rolloutctl.cli.beginning import settings_of
 from rolloutctl.cli.out import put, put_json
-from rolloutctl.cli.reading import settings_of
 from rolloutctl.cli.toplevel import Globals
 from rolloutctl.engine.config.settings import Surroundings, effective, journal_shown
 from rolloutctl.errors import ExitCode

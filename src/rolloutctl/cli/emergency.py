@@ -9,10 +9,10 @@ import asyncio
 from pathlib import Path
 
 from rolloutctl.cli import signals
+from rolloutctl.cli.beginning import refuse_read_only, settings_of
 from rolloutctl.cli.files import read_bytes
 from rolloutctl.cli.naming import did_you_mean
 from rolloutctl.cli.out import complain, put, put_json, say
-from rolloutctl.cli.reading import refuse_read_only, settings_of
 from rolloutctl.cli.toplevel import Globals
 from rolloutctl.cli.worlds import in_world
 from rolloutctl.engine.config.settings import Settings
@@ -20,9 +20,7 @@ from rolloutctl.engine.driving.emergency import Emergency, emergency_off
 from rolloutctl.engine.world.world import World
 from rolloutctl.errors import ExitCode, InvalidInput, Refused
 from rolloutctl.model.cohort import Target
-from rolloutctl.model.events import Action
-from rolloutctl.plan.model import RollbackTo
-from rolloutctl.plan.read import read_plan_file
+from rolloutctl.model.kinds import Action
 from rolloutctl.policy.permission import refusal
 
 
@@ -32,6 +30,9 @@ def off(globals_: Globals, provider: str, flag: str, environment: str, project: 
 
 
 def off_by_plan(globals_: Globals, file: Path, *, why: str, as_json: bool) -> ExitCode:
+    from rolloutctl.plan.model import RollbackTo
+    from rolloutctl.plan.read import read_plan_file
+
     settings = settings_of(globals_)
     plan = read_plan_file(read_bytes(file), str(file)).plan
     target = _target(settings, plan.flag.provider, plan.flag.key, plan.flag.environment, plan.flag.project or "")

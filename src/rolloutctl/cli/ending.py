@@ -9,7 +9,7 @@ import errno
 
 from typer.exceptions import Abort, TyperException
 
-from rolloutctl.cli.out import complain, hang_up
+from rolloutctl.cli.out import complain, hang_up, say
 from rolloutctl.cli.signals import Ended
 from rolloutctl.errors import ExitCode, RolloutctlError
 
@@ -42,8 +42,8 @@ def code_of(error: BaseException) -> int:
 
 
 def _show_usage(error: TyperException) -> None:
-    show = getattr(error, "show", None)
-    if show is not None:
-        show()
-    else:
-        complain(str(error))
+    from rolloutctl.cli.usage import usage_sentence, where_help_is
+
+    complain(usage_sentence(error))
+    if help_is := where_help_is(error):
+        say(help_is)

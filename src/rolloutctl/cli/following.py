@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import timedelta
 
+from rolloutctl.cli.beginning import settings_of
 from rolloutctl.cli.goals import Goal
 from rolloutctl.cli.out import put, put_json, say
-from rolloutctl.cli.reading import Known, journal_of, load, settings_of, stream_of, utc_now
+from rolloutctl.cli.reading import Known, journal_of, load, stream_of, utc_now
 from rolloutctl.cli.sentences import condition, event_line, stamp, zone_of
 from rolloutctl.cli.shapes import driving_of, event_shape, known_shape
 from rolloutctl.cli.toplevel import Globals
@@ -27,7 +29,8 @@ from rolloutctl.model.state import RolloutState, Status, Step
 from rolloutctl.telling import clause
 from rolloutctl.units import parse_duration, show_duration
 
-_LOOK_S = 0.25
+_LOOK_S = 1.0
+"""Between two looks at who drives; an event ends the wait."""
 
 
 def watch(globals_: Globals, rollout: str, *, as_json: bool) -> ExitCode:
@@ -107,9 +110,10 @@ def reached(goal: Goal, state: RolloutState) -> tuple[ExitCode, str] | None:
 def _changes(settings: Settings, rollout: str, within: timedelta | None = None) -> Iterator[tuple[Event | None, Known]]:
     """(None, as it is now), then (event, as it is after it), until `within` is over; says on stderr when nobody drives."""
     deadline = time.monotonic() + within.total_seconds() if within is not None else None
-    with journal_of(settings) as journal:
+    with ExitStack() as waiting, journal_of(settings) as journal:
         known = load(journal, rollout)
         assert journal is not None
+        news = waiting.enter_context(closing(journal.news()))
         yield None, known
         said = Driving.NOT_NEEDED
         while deadline is None or time.monotonic() < deadline:
@@ -123,4 +127,4 @@ def _changes(settings: Settings, rollout: str, within: timedelta | None = None) 
                 say(f"{known.id} is UNATTENDED: nobody drives it, so nothing will happen. Run `rolloutctl drive`.")
             said = driving
             left = deadline - time.monotonic() if deadline is not None else _LOOK_S
-            time.sleep(max(0.0, min(_LOOK_S, left)))
+            news.wait(max(0.0, min(_LOOK_S, left)))

@@ -5,8 +5,9 @@ JSON as `status`, with "live": true and live_shape for every rollout.
 
 from __future__ import annotations
 
+from rolloutctl.cli.beginning import settings_of
 from rolloutctl.cli.out import clean, paint, put_json, put_painted, say
-from rolloutctl.cli.reading import journal_of, resolve, settings_of, utc_now
+from rolloutctl.cli.reading import journal_of, resolve, utc_now
 from rolloutctl.cli.sentences import condition
 from rolloutctl.cli.session import Session, session
 from rolloutctl.cli.shapes import live_shape

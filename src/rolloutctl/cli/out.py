@@ -11,6 +11,7 @@ import os
 import sys
 from typing import TextIO
 
+from rolloutctl.cli.folding import folded
 from rolloutctl.engine.cards.plain import plain
 
 _PIPE_GONE = 128 + 13
@@ -38,8 +39,27 @@ def put_json(value: object, *, indent: int | None = None) -> None:
 
 
 def say(text: str) -> None:
-    """A sentence for the person at the terminal."""
-    _write(sys.stderr, clean(text))
+    """A sentence for the person at the terminal, broken between words where it is wider than that."""
+    _write(sys.stderr, fitted(clean(text)))
+
+
+def say_command(line: str) -> None:
+    """A command to copy: never broken."""
+    _write(sys.stderr, f"  {clean(line)}")
+
+
+def fitted(text: str) -> str:
+    """As wide as the terminal that stderr is; unchanged where it is none."""
+    cells = _cells(sys.stderr)
+    return folded(text, cells) if cells else text
+
+
+def _cells(stream: TextIO | None) -> int:
+    """0: it is no terminal, or does not say how wide it is."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns if stream is not None and stream.isatty() else 0
+    except (OSError, ValueError):
+        return 0
 
 
 def complain(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Command lines so plain that no parser is needed: the screen, `status` and `rollback` as hands and scripts type them.
+"""Command lines so plain that no parser is needed: the screen, `status`, `rollback` and `off` as hands and scripts type them.
 
 Loading typer takes longer than the whole of `status`, and at 03:00 nobody wants to wait for it. Invariant: a line that is read
 here means what typer would make of it; anything else (an option that is not listed, a value that begins with a dash, help) is
@@ -35,7 +35,27 @@ class Rollback:
     as_json: bool
 
 
-PlainLine = Screen | Status | Rollback
+@dataclass(frozen=True, slots=True)
+class RollbackByPlan:
+    globals_: Globals
+    file: Path
+    why: str
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    globals_: Globals
+    provider: str
+    flag: str
+    environment: str
+    project: str
+    """Empty: the config's."""
+    why: str
+    as_json: bool
+
+
+PlainLine = Screen | Status | Rollback | RollbackByPlan | Off
 Given = dict[str, list[str]]
 
 
@@ -51,7 +71,9 @@ def plain_line(arguments: Sequence[str]) -> PlainLine | None:
         case ["status", *words]:
             return _status(globals_, _given(words, {"--json": False}))
         case ["rollback", *words]:
-            return _rollback(globals_, _given(words, {"--json": False, "--why": True}))
+            return _rollback(globals_, _given(words, {"--json": False, "--why": True, "--plan": True}))
+        case ["off", *words]:
+            return _off(globals_, _given(words, {"--json": False, "--why": True, "--env": True, "--project": True}))
         case _:
             return None
 
@@ -62,10 +84,29 @@ def _status(globals_: Globals, given: Given | None) -> Status | None:
     return Status(globals_, "".join(given[""]), as_json="--json" in given)
 
 
-def _rollback(globals_: Globals, given: Given | None) -> Rollback | None:
-    if given is None or len(given[""]) != 1:
+def _rollback(globals_: Globals, given: Given | None) -> Rollback | RollbackByPlan | None:
+    if given is None:
         return None
-    return Rollback(globals_, given[""][0], "".join(given.get("--why", [])), as_json="--json" in given)
+    why, as_json = _value(given, "--why"), "--json" in given
+    match given[""], _value(given, "--plan"):
+        case [rollout], "":
+            return Rollback(globals_, rollout, why, as_json)
+        case [], file if file:
+            return RollbackByPlan(globals_, Path(file), why, as_json)
+        case _:
+            return None
+
+
+def _off(globals_: Globals, given: Given | None) -> Off | None:
+    if given is None or len(given[""]) != 2 or "--env" not in given:
+        return None
+    (provider, flag), environment = given[""], _value(given, "--env")
+    return Off(globals_, provider, flag, environment, _value(given, "--project"), _value(given, "--why"), "--json" in given)
+
+
+def _value(given: Given, option: str) -> str:
+    """Empty: it was not given."""
+    return "".join(given.get(option, []))
 
 
 def _globals(line: list[str]) -> tuple[Globals, list[str]] | None:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rolloutctl.cli.naming import resolved
-from rolloutctl.cli.toplevel import Globals
 from rolloutctl.engine.cards.card import Card, holder
 from rolloutctl.engine.cards.making import card_of
-from rolloutctl.engine.config.settings import Settings, Surroundings, read_settings
+from rolloutctl.engine.config.settings import Settings
 from rolloutctl.engine.opening import journal_begun, open_journal
-from rolloutctl.errors import JournalCorrupt, Refused, RolloutctlError
+from rolloutctl.errors import JournalCorrupt, RolloutctlError
 from rolloutctl.model.events import Event
 from rolloutctl.model.fold import fold
 from rolloutctl.model.kinds import rollout_of, rollout_stream
@@ -43,17 +42,6 @@ class Known:
     def driver(self) -> str:
         """Who holds the lease; empty: nobody."""
         return holder(self.lease)
-
-
-def settings_of(globals_: Globals) -> Settings:
-    """Raises ConfigInvalid."""
-    return read_settings(globals_.config, Surroundings.here())
-
-
-def refuse_read_only(globals_: Globals) -> None:
-    """For commands that change something. Raises Refused."""
-    if globals_.read_only:
-        raise Refused("this was started with --read-only; nothing is changed or driven.", remedy="Leave --read-only out.")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from rolloutctl.cli import signals
 from rolloutctl.cli.out import complain, say
+from rolloutctl.cli.receipts import show_receipt
 from rolloutctl.engine.thread import EngineThread
 from rolloutctl.engine.view.commands import Command, Reply
 from rolloutctl.engine.view.handle import Leaving
@@ -51,12 +52,21 @@ class Session:
         """Call `look` after every change until it says something; None when the time is over."""
         deadline = time.monotonic() + within_s
         while True:
+            signals.heed()
             self._changed.clear()
             found = look()
             left = deadline - time.monotonic()
             if found is not None or left <= 0:
                 return found
             self._changed.wait(min(left, _TICK_S))
+
+    def receipt(self) -> str:
+        """Number and hash of the newest event; empty: there is none, or the journal cannot be read."""
+        try:
+            page = self.thread.events(None, 0, 0).result(_READ_S)
+        except (RolloutctlError, FutureTimeoutError):
+            return ""
+        return f"{page.head_seq} {page.head_hash}" if page.head_seq else ""
 
     def begin_telling(self, rollout: str | None) -> None:
         """`news` gives what is journalled from now on."""
@@ -83,6 +93,7 @@ def session(options: Options) -> Iterator[Session]:
             yield Session(thread)
         finally:
             _leave(thread)
+            show_receipt(thread.receipt, options.settings)
 
 
 def _leave(thread: EngineThread) -> None:

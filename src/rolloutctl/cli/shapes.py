@@ -1,22 +1,6 @@
-"""The JSON that commands print: stable keys, the design's words, durations in seconds, times RFC 3339 UTC, percents as numbers.
+"""From rollouts, verdicts and events to the JSON that commands print, as `answers/` declares it.
 
-A rollout (`known_shape`), from the journal alone; `engine/cards/making.py` makes it:
-
-    rollout "name#1" · plan · attempt · title · owner · status · step · held · seq · sealed_at · sealed_by · plan_digest
-    phase     null before the first, else {name index count attempt cohort started_at bake_s baked_s deadline_at}
-    entering  null, or the name of the phase that is waited for or applied
-    flag      {provider key environment project expected drifted last_change failure unknown}
-    criteria  [{criterion segment state}], as journalled in the present attempt
-    breaches  [{criterion segment role at why}]
-    holds     [{by code reason since actor}]
-    countdown null or {criterion segment reason fires_at postponed}
-    waiting_for [sentence]
-    rollback  null or {why by at tries settled}
-    ended     null or {at why}
-    driver    {driving: "here" | "elsewhere" | "unattended" | "not needed", holder}
-
-`live_shape` adds what an engine saw: verdict {state why}, criteria with why, would_change and evidence, flag.read, exposure,
-next, judged_at, advance and rollback_would as {allowed effect to requests for against}, errors [sentence].
+`known_shape` is a rollout from the journal alone (`engine/cards/making.py` makes it); `live_shape` adds what an engine saw.
 """
 
 from __future__ import annotations
@@ -30,6 +14,7 @@ from rolloutctl.engine.cards.making import card_of
 from rolloutctl.engine.view.snapshot import Driving, Proposal, RolloutSnapshot
 from rolloutctl.model.events import Event, body_json
 from rolloutctl.model.verdict import Verdict
+from rolloutctl.policy.facts import Proof
 from rolloutctl.units import show_time
 
 
@@ -61,11 +46,24 @@ def live_shape(snapshot: RolloutSnapshot) -> Shape:
         "requests_per_s": exposure.requests_per_s,
         "why": exposure.why,
     }
+    shape["proof"] = _proof(snapshot.proof)
     shape["next"] = snapshot.next
     shape["advance"] = _proposal(snapshot.advance)
     shape["rollback_would"] = _proposal(snapshot.rollback)
     shape["errors"] = list(snapshot.errors)
     return shape
+
+
+def _proof(proof: Proof | None) -> Shape | None:
+    if proof is None:
+        return None
+    return {
+        "runbook": proof.runbook,
+        "policy": proof.policy,
+        "state": proof.standing.state if proof.standing is not None else None,
+        "standing": str(proof.standing) if proof.standing is not None else proof.trouble,
+        "edits": list(proof.edits),
+    }
 
 
 def verdict_shape(verdict: Verdict) -> Shape:
@@ -90,6 +88,7 @@ def verdict_shape(verdict: Verdict) -> Shape:
             "newest": _time(seen.newest),
             "age_s": seen.age_s,
             "series": seen.series,
+            "approximate": seen.approximate,
             "queries": list(seen.queries),
         },
     }

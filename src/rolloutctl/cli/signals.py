@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_HEARD: list[int] = []
+"""Signals since `raising` began; the main thread's alone."""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -28,12 +30,23 @@ class Ended(BaseException):
 @contextmanager
 def raising() -> Iterator[None]:
     """In this block a signal raises Ended where the main thread is."""
+    _HEARD.clear()
 
     def end(number: int, _frame: FrameType | None) -> None:
+        _HEARD.append(number)
         raise Ended(number)
 
     with _handled(end):
         yield
+
+
+def heed() -> None:
+    """Raise Ended if a signal was heard in this block: its exception may have been lost on its way.
+
+    Python drops what is raised inside a finalizer or a weak reference's callback, and the main thread may be in one.
+    """
+    if _HEARD:
+        raise Ended(_HEARD[-1])
 
 
 @contextmanager

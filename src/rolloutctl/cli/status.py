@@ -7,10 +7,10 @@ What only the slow way needs is loaded there: a glance loads neither pydantic no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rolloutctl.cli.naming import resolved
 from rolloutctl.cli.out import clean, paint, put, put_json, put_painted, say
@@ -23,6 +23,7 @@ from rolloutctl.errors import ExitCode, RolloutctlError
 from rolloutctl.model.kinds import GENESIS
 from rolloutctl.model.state import WORST_FIRST
 from rolloutctl.ports import Lease
+from rolloutctl.units import show_age
 
 if TYPE_CHECKING:
     from rolloutctl.engine.config.settings import Settings
@@ -48,7 +49,7 @@ def show(globals_: Globals, rollout: str, *, as_json: bool) -> ExitCode:
     quick = at_a_glance(globals_, rollout)
     if quick is not None:
         return _shown(quick, rollout, as_json=as_json)
-    from rolloutctl.cli.reading import settings_of
+    from rolloutctl.cli.beginning import settings_of
     from rolloutctl.engine.config.settings import journal_path
 
     settings = settings_of(globals_)
@@ -118,7 +119,9 @@ def _table(rollouts: Sequence[Shown], now: datetime) -> None:
     for each in rollouts:
         card = each.card
         told = "; ".join(filter(None, [card.condition(now), card.criteria, _driver_words(each, now)]))
-        put_painted(f"{paint(card.glyph, card.ink)} {clean(card.rollout):<{width}}  {clean(card.where):<{room}}  {clean(told)}")
+        glass = paint("  GLASS BROKEN", "red") if _broken_glass(card) else ""
+        named = f"{clean(card.rollout):<{width}}  {clean(card.where):<{room}}  {clean(told)}"
+        put_painted(f"{paint(card.glyph, card.ink)} {named}{glass}")
 
 
 def _one(each: Shown, now: datetime) -> None:
@@ -130,6 +133,7 @@ def _one(each: Shown, now: datetime) -> None:
         "flag": card.served,
         "criteria": card.verdicts,
         "waits for": card.waits_for,
+        "decided": _decided(card),
         "driver": _driver_words(each, now) or "not needed any more",
         "owner": card.owner,
         "sealed": card.sealed,
@@ -137,6 +141,25 @@ def _one(each: Shown, now: datetime) -> None:
     for label, text in lines.items():
         if text:
             put(f"  {label:<10}{text}")
+    for glass in _broken_glass(card):
+        put_painted(paint(f"  {'glass':<10}{clean(glass)}", "red"))
+
+
+def _broken_glass(card: Card) -> tuple[str, ...]:
+    """Steps forward although the way back was not proved: said for ever after."""
+    broken = card.shape["broken_glass"]
+    return tuple(f"broken for {each['phase']} by {each['actor']}: {each['why']}" for each in broken)
+
+
+def _decided(card: Card) -> str:
+    """Who approved and signed what is to come: `five: ana (unauthenticated); gate legal go: ben`."""
+    said = [f"{each['phase']}: {_person(each)}" for each in card.shape.get("approvals", ())]
+    said += [f"gate {each['gate']} {'go' if each['go'] else 'no-go'}: {_person(each)}" for each in card.shape.get("gates", ())]
+    return "; ".join(said)
+
+
+def _person(decision: Mapping[str, Any]) -> str:
+    return str(decision["by"]) if decision["signed"] else f"{decision['by']} (unauthenticated)"
 
 
 def _driver_words(each: Shown, now: datetime) -> str:
@@ -146,4 +169,6 @@ def _driver_words(each: Shown, now: datetime) -> str:
         case Driving.NOT_NEEDED:
             return ""
         case _:
-            return f"driven by {holder(each.lease)}"
+            # Whoever was killed is named until then, and nobody else takes over before.
+            left = f", lease runs out in {show_age(each.lease.expires_in_s)} unless renewed" if each.lease is not None else ""
+            return f"driven by {holder(each.lease)}{left}"

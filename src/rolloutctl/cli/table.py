@@ -56,9 +56,18 @@ SECTIONS = (
         resume="End a hold.",
         approve="Approve entering a phase.",
         gate="Sign a gate: go or no-go.",
+        amend="Amend the sealed plan, or say why that is refused.",
         postpone="Postpone a countdown that would roll back.",
         abort="End the rollout at its present exposure.",
         note="Write a note into the journal.",
+    ),
+    Section(
+        "Runbooks",
+        {
+            "runbook": Entry("List, show, check and run runbooks: plan, rehearse, live.", f"{_HERE}.runbook", "runbook"),
+            "rehearsal": Entry("How the rehearsals of runbooks stand; for CI.", f"{_HERE}.runbook", "rehearsal"),
+            "undo": Entry("Undo what a run of a runbook did, and prove it.", f"{_HERE}.runbook", "undo"),
+        },
     ),
     _section(
         "Undo",
@@ -67,16 +76,24 @@ SECTIONS = (
         off="Turn a flag off without any journal or plan.",
         checked="Say that a person has looked: for ROLLBACK UNKNOWN.",
     ),
-    _section("Try a plan", "backtest", backtest="The judge over the past, as if a phase had run there."),
+    Section(
+        "Judge the past",
+        {
+            "backtest": Entry("The judge over the past, as if a phase had run there.", f"{_HERE}.backtest", "backtest"),
+            "replay": Entry("Judge a journalled verdict again, from its stored evidence.", f"{_HERE}.replay", "replay"),
+        },
+    ),
     _section("Drive", "driving", drive="Drive rollouts without a terminal until it is ended."),
     _section(
         "Other",
         "other",
-        journal="Show, follow, verify, export and copy the journal.",
+        journal="Show, follow, verify, witness, export and copy the journal.",
+        doctor="Terminal, config, journal, sources, providers: do they answer?",
         config="Show the config in force and check it.",
-        schema="JSON Schemas of plans and configs, for editors.",
+        schema="JSON Schemas of plans, runbooks, configs; for editors.",
         completion="A script that makes bash, zsh or fish complete words.",
     ),
+    _section("Notify", "channel", channel="Send a test message to where people are notified."),
     Section(
         "Try",
         {"demo": Entry("A service, a flag server, metrics: try everything here.", "rolloutctl.demo.command", "demo")},

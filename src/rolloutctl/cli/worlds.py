@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -20,8 +19,4 @@ async def in_world(settings: Settings, work: Callable[[World], Awaitable[T]]) ->
     try:
         return await work(world)
     finally:
-        for source in world.sources.values():
-            await source.close()
-        for provider in world.providers.values():
-            await provider.close()
-        await asyncio.to_thread(world.journal.close)
+        await world.close()

@@ -9,22 +9,26 @@ from rolloutctl.engine.driving.emergency import emergency_off
 from rolloutctl.engine.view.commands import Command, CommandKind, Reply
 from rolloutctl.engine.world.commit import request
 from rolloutctl.engine.world.record import RolloutRecord
+from rolloutctl.engine.world.signatures import signed_body
 from rolloutctl.engine.world.waiting import wait_a_while
 from rolloutctl.engine.world.world import World
 from rolloutctl.errors import ExitCode, InvalidInput, JournalUnreachable, Refused, RolloutctlError
 from rolloutctl.model import events as ev
-from rolloutctl.model.events import Action
 from rolloutctl.model.fold import MOST_POSTPONEMENTS
+from rolloutctl.model.kinds import Action
 from rolloutctl.model.state import Status
+from rolloutctl.plan.canonical import plan_digest
+from rolloutctl.plan.read import read_plan
+from rolloutctl.policy.amending import changes
 from rolloutctl.policy.conditions import FINISH, next_phase
 from rolloutctl.policy.permission import refusal
 from rolloutctl.units import show_clock
 
 if TYPE_CHECKING:
-    from rolloutctl.engine.engine import EngineOptions
+    from rolloutctl.engine.options import EngineOptions
 
 ANSWER_WITHIN_S = 10.0
-_NEEDS_WHY = {CommandKind.POSTPONE, CommandKind.ABORT, CommandKind.CHECKED}
+_NEEDS_WHY = {CommandKind.AMEND, CommandKind.POSTPONE, CommandKind.ABORT, CommandKind.CHECKED}
 _TIME_IS_ENOUGH = frozenset({"verdict", "bake", "busy", "held"})
 """Conditions that may come true by themselves: refused for now, not for good."""
 _ACTION = {
@@ -34,6 +38,7 @@ _ACTION = {
     CommandKind.RESUME: Action.RESUME,
     CommandKind.APPROVE: Action.APPROVE,
     CommandKind.SIGN: Action.SIGN,
+    CommandKind.AMEND: Action.AMEND,
     CommandKind.ROLLBACK: Action.ROLLBACK,
     CommandKind.POSTPONE: Action.POSTPONE,
     CommandKind.ABORT: Action.ABORT,
@@ -79,7 +84,13 @@ class Asker:
         why = self._refused(record, command)
         if why:
             return Reply(ExitCode.REFUSED, why, (why,))
-        body = _body(record, command)
+        body: ev.Body
+        if command.kind is CommandKind.AMEND:
+            blob = await self._world.journal.call(lambda journal: journal.put_blob(command.plan_text.encode()))
+            body = _amendment(record, command, blob)
+        else:
+            body = _body(record, command)
+        body = await signed_body(self._world, record, body)
         if command.kind is CommandKind.ROLLBACK:
             return await self._rollback(record, body, command)
         if command.kind is CommandKind.POSTPONE:
@@ -162,15 +173,17 @@ class Asker:
 def _body(record: RolloutRecord, command: Command) -> ev.Body:
     match command.kind:
         case CommandKind.ADVANCE:
-            return ev.AdvanceRequested(why=command.why, to=command.to or _next(record))
+            return ev.AdvanceRequested(why=command.why, to=command.to or _next(record), break_glass=command.break_glass.strip())
         case CommandKind.BACK:
             return ev.BackRequested(why=command.why, to=command.to or _previous(record))
         case CommandKind.HOLD:
             return ev.HoldRequested(why=command.why)
         case CommandKind.RESUME:
             return ev.ResumeRequested(why=command.why)
+        case CommandKind.AMEND:
+            return _amendment(record, command, "")
         case CommandKind.APPROVE:
-            return ev.ApprovalGiven(why=command.why, phase=command.to or _next(record))
+            return _approval(record, command)
         case CommandKind.SIGN:
             return ev.GateSigned(why=command.why, gate=command.gate, go=command.go, checks=command.checks)
         case CommandKind.ROLLBACK:
@@ -183,6 +196,24 @@ def _body(record: RolloutRecord, command: Command) -> ev.Body:
             return ev.RollbackChecked(why=command.why)
         case CommandKind.NOTE:
             return ev.NoteAdded(text=command.why)
+
+
+def _approval(record: RolloutRecord, command: Command) -> ev.ApprovalGiven:
+    if command.plan_text:
+        return ev.ApprovalGiven(why=command.why, phase="", amendment=plan_digest(read_plan(command.plan_text, "plan")))
+    return ev.ApprovalGiven(why=command.why, phase=command.to or _next(record))
+
+
+def _amendment(record: RolloutRecord, command: Command, blob: str) -> ev.AmendRequested:
+    """`blob` holds the text. Raises PlanInvalid."""
+    plan = read_plan(command.plan_text, "plan")
+    return ev.AmendRequested(
+        why=command.why,
+        was_digest=record.state.plan_digest,
+        plan_digest=plan_digest(plan),
+        plan_blob=blob,
+        changes=tuple(map(str, changes(record.plan, plan))),
+    )
 
 
 def _next(record: RolloutRecord) -> str:

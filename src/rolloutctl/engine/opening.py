@@ -19,12 +19,11 @@ from rolloutctl.engine.config.secrets import read_secret
 from rolloutctl.engine.config.settings import Settings, journal_path, journal_shown
 from rolloutctl.engine.world.clock import SystemClock
 from rolloutctl.errors import JournalUnreachable
-from rolloutctl.journal.fallback import recover
-from rolloutctl.journal.sqlite import SqliteJournal, open_sqlite
 from rolloutctl.ports import Author, Journal
 
 if TYPE_CHECKING:
     from rolloutctl.journal.postgres.store import PostgresJournal
+    from rolloutctl.journal.sqlite import SqliteJournal
 
 
 def author(config: Config) -> Author:
@@ -40,6 +39,8 @@ def open_journal(settings: Settings, *, read_only: bool = False) -> Journal:
     """Raises JournalUnreachable or JournalCorrupt."""
     journal = open_configured(settings, read_only=read_only)
     if not read_only:
+        from rolloutctl.journal.fallback import recover  # noqa: PLC0415 - turning a flag off opens no journal
+
         # Where that is not possible now, the file stays and the next opening takes it in; nobody waits for it.
         with suppress(JournalUnreachable), journal.patience(0):
             recover(journal, fallback_path(settings), author(settings.config))
@@ -52,6 +53,8 @@ def open_store(
     """The store behind an absolute path, `sqlite:///PATH` or `postgresql://…`; as `open_journal`, and nothing is recovered."""
     clock = SystemClock().now
     if not on_a_server(url):
+        from rolloutctl.journal.sqlite import open_sqlite  # noqa: PLC0415 - turning a flag off opens no journal
+
         return open_sqlite(Path(url.removeprefix(SQLITE)), int(mode, 8), clock, read_only=read_only)
     try:
         from rolloutctl.journal.postgres.store import open_postgres  # noqa: PLC0415 - an extra, and slow to load

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, TypeVar
 
 from rolloutctl.engine.engine import Engine, EngineOptions
@@ -14,6 +15,7 @@ from rolloutctl.engine.unexpected.listening import listen
 from rolloutctl.engine.view.commands import Command, Reply
 from rolloutctl.engine.view.handle import Leaving
 from rolloutctl.engine.view.snapshot import FleetSnapshot, JournalPage
+from rolloutctl.engine.world.witnessing import Receipt
 from rolloutctl.engine.world.world import World
 from rolloutctl.errors import Failed
 from rolloutctl.ports import Journal, Verified
@@ -36,6 +38,8 @@ class EngineThread:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._stopped: Future[str] | None = None
+        self.receipt = Receipt("")
+        """Of the journal as this process left it; empty before that."""
 
     def start(self) -> None:
         """Raises whatever keeps the engine from starting, such as JournalUnreachable."""
@@ -121,6 +125,17 @@ class EngineThread:
 
         self._loop.call_soon_threadsafe(change)
 
+    def alive(self, within_s: float) -> bool:
+        """Whether the engine's loop still does what it is asked."""
+
+        async def answer() -> bool:
+            return True
+
+        try:
+            return self._submit(answer()).result(within_s)
+        except FutureTimeoutError:
+            return False
+
     def drives(self) -> tuple[str, ...]:
         return self._core.drives()
 
@@ -138,6 +153,7 @@ class EngineThread:
     async def _stop(self, leaving: Leaving) -> str:
         engine = self._core
         left = await engine.stop()
+        self.receipt = await engine.receipt()
         said = await self._farewell(engine, left, leaving) if left else ""
         for last in self._at_end:
             await asyncio.to_thread(last, engine.snapshot())

@@ -7,23 +7,30 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
+from rolloutctl.config import Adapter as AdapterSettings
+from rolloutctl.config import Channel as ChannelSettings
 from rolloutctl.config import PrometheusSource, Secret, UnleashProvider
-from rolloutctl.engine.cards.keeper import Keeper
 from rolloutctl.engine.config.secrets import Scrubber, read_secret
 from rolloutctl.engine.config.settings import Settings, journal_path
-from rolloutctl.engine.engine import Drives, EngineOptions
 from rolloutctl.engine.looking.late_source import LateSource
 from rolloutctl.engine.opening import author, fallback_path, open_journal
-from rolloutctl.engine.thread import EngineThread
+from rolloutctl.engine.options import Drives, EngineOptions, Prompts
 from rolloutctl.engine.world.clock import SystemClock
 from rolloutctl.engine.world.journal_thread import JournalThread
+from rolloutctl.engine.world.late import Late
 from rolloutctl.engine.world.world import SourceTimes, World
 from rolloutctl.model.events import KIND_OF, Body, body_json
-from rolloutctl.ports import Provider, Source
+from rolloutctl.policy.permission import may_drive
+from rolloutctl.ports import Adapter, Channel, Clock, Provider, Signer, Source
+
+if TYPE_CHECKING:  # turning a flag off needs adapters, and no engine
+    from rolloutctl.engine.cards.keeper import Keeper
+    from rolloutctl.engine.thread import EngineThread
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +43,25 @@ class Options:
     read_only: bool = False
     poll: bool = True
     notice: str = ""
+    prompts: Prompts = Prompts.NEVER
+    """Whether a passphrase may be asked for at the terminal, when something is signed."""
 
 
-def open_world(settings: Settings) -> World:
+def open_world(settings: Settings, prompts: Prompts = Prompts.NEVER) -> World:
     """Must be called on the loop that will use the adapters. Opens nothing yet but files that secrets stand in."""
     config, clock, who = settings.config, SystemClock(), author(settings.config)
     known = _Secrets()
     sources: Mapping[str, Source] = {name: _source(source, known.read) for name, source in config.sources.items()}
     providers: Mapping[str, Provider] = {name: _provider(provider, known.read) for name, provider in config.providers.items()}
+    adapters = Late({name: partial(_adapter, adapter, known.read, clock) for name, adapter in config.adapters.items()})
+    alertmanagers = Late(
+        {
+            name: partial(_adapter, _alertmanager(source, source.alertmanager), known.read, clock)
+            for name, source in config.sources.items()
+            if source.alertmanager is not None
+        }
+    )
+    channels = Late({name: partial(_channel, channel, known.read, clock) for name, channel in config.channels.items()})
 
     def fallback(body: Body) -> Path:
         from rolloutctl.journal.fallback import FallbackFile
@@ -57,11 +75,15 @@ def open_world(settings: Settings) -> World:
         journal=JournalThread(lambda: open_journal(settings)),
         sources=sources,
         providers=providers,
+        adapters=adapters,
+        channels=channels,
+        alertmanagers=alertmanagers,
         clock=clock,
         time=SourceTimes(clock),
         author=who,
         fallback=fallback,
         scrub=known.scrub,
+        signer=_signer(config.operator.signing_key, prompts),
     )
 
 
@@ -86,7 +108,7 @@ class _Secrets:
 def engine_options(options: Options) -> EngineOptions:
     config = options.settings.config
     return EngineOptions(
-        drives=Drives.NONE if options.read_only else options.drives,
+        drives=Drives.NONE if options.read_only or may_drive(config, author(config).actor) else options.drives,
         holder=f"{author(config).actor}@{socket.gethostname()}:{os.getpid()}",
         named=options.named,
         read_only=options.read_only,
@@ -97,10 +119,12 @@ def engine_options(options: Options) -> EngineOptions:
 
 def engine_thread(options: Options) -> EngineThread:
     """Not started yet. Handing over starts `rolloutctl drive` with the same config."""
+    from rolloutctl.engine.thread import EngineThread
+
     files = [str(file) for file in options.settings.files]
     config_arguments = ["--config", files[-1]] if files else []
     drive = (sys.executable, "-m", "rolloutctl", *config_arguments, "drive")
-    thread = EngineThread(lambda: open_world(options.settings), engine_options(options), drive)
+    thread = EngineThread(lambda: open_world(options.settings, options.prompts), engine_options(options), drive)
     keeper = card_keeper(options.settings)
     if keeper is not None and not options.read_only:
         thread.subscribe(keeper.see)
@@ -110,6 +134,8 @@ def engine_thread(options: Options) -> EngineThread:
 
 def card_keeper(settings: Settings) -> Keeper | None:
     """None: cards are kept beside a file, and the journal is on a server."""
+    from rolloutctl.engine.cards.keeper import Keeper
+
     path = journal_path(settings)
     return Keeper(path, int(settings.config.journal.mode, 8), settings.digest) if path is not None else None
 
@@ -128,10 +154,40 @@ def _source(settings: PrometheusSource, secrets: Callable[[Secret], str]) -> Sou
             assert_never(settings)
 
 
+def _signer(key_file: str | None, prompts: Prompts) -> Signer:
+    from rolloutctl.signing.openssh import OpenSsh, tools
+
+    return OpenSsh(Path(key_file) if key_file is not None else None, tools(), asks=prompts is Prompts.TERMINAL)
+
+
 def _load_looking() -> None:
     """What it takes to ask a source and to judge its answer, loaded off the loop that drives."""
     for module in ("rolloutctl.metrics.prometheus", "rolloutctl.judge.judge", "rolloutctl.judge.exposure"):
         import_module(module)
+
+
+def _adapter(settings: AdapterSettings, secrets: Callable[[Secret], str], clock: Clock) -> Adapter:
+    from rolloutctl.adapters.http import HttpAdapter
+
+    return HttpAdapter(settings, secrets, clock)
+
+
+def _alertmanager(source: PrometheusSource, url: str) -> AdapterSettings:
+    """As the config says: asked with its source's credentials."""
+    return AdapterSettings(
+        url=url,
+        headers=source.headers,
+        auth=source.auth,
+        tls=source.tls,
+        timeout=source.timeout,
+        connect_timeout=source.connect_timeout,
+    )
+
+
+def _channel(settings: ChannelSettings, secrets: Callable[[Secret], str], clock: Clock) -> Channel:
+    from rolloutctl.channels.build import build
+
+    return build(settings, secrets, clock)
 
 
 def _provider(settings: UnleashProvider, secrets: Callable[[Secret], str]) -> Provider:

@@ -16,10 +16,6 @@ import httpx
 
 from rolloutctl import config
 from rolloutctl.errors import InvalidInput, ProviderUnreachable, RolloutctlError
-from rolloutctl.flags.credentials import Secrets
-from rolloutctl.flags.http import Answered, Exchange, Timeouts, client_factory
-from rolloutctl.flags.retry import Policy
-from rolloutctl.flags.text import clean
 from rolloutctl.flags.unleash_api import Api, Line, Unanswered
 from rolloutctl.flags.unleash_document import difference, parse_native
 from rolloutctl.flags.unleash_events import Event, not_ours
@@ -27,6 +23,7 @@ from rolloutctl.flags.unleash_plan import Steps, check_percent, environment_path
 from rolloutctl.flags.unleash_run import Differs, Progress, send_all
 from rolloutctl.flags.unleash_state import (
     ENVIRONMENTS,
+    NoSuchFlag,
     events_after,
     log_head,
     read_document,
@@ -37,6 +34,7 @@ from rolloutctl.flags.unleash_state import (
 )
 from rolloutctl.flags.unleash_verify import CLIENT_SPEC, judge
 from rolloutctl.model.cohort import Cohort, CohortState, Target
+from rolloutctl.model.exchange import Answered, Exchange
 from rolloutctl.model.outcome import (
     Applied,
     Capabilities,
@@ -56,6 +54,10 @@ from rolloutctl.model.outcome import (
     Verification,
 )
 from rolloutctl.ports import Clock
+from rolloutctl.wire.clients import Timeouts, client_factory
+from rolloutctl.wire.credentials import Secrets
+from rolloutctl.wire.retry import Policy
+from rolloutctl.wire.text import clean
 
 OFF_TIMEOUTS: Final = Timeouts(connect_s=2.0, read_s=5.0)
 _OFF_POLICY: Final = Policy(attempts=4, budget_s=4.0, base_s=0.1, most_s=0.5)
@@ -308,6 +310,8 @@ def _unseen_off(answer: Exchange, problem: Rejected | Unknown | None, error: Rol
     """The flag cannot be looked at. A 404 alone is no proof that nothing happened: a broken server says it, too."""
     if isinstance(problem, Rejected):
         is_404 = isinstance(answer, Answered) and answer.status == httpx.codes.NOT_FOUND
+        if isinstance(error, NoSuchFlag):
+            return Rejected(f"{error.message} So nothing is on under this name: check it. {error.near}".rstrip())
         if isinstance(error, InvalidInput):
             return Rejected(str(error))
         return Unknown(f"{problem.why}; {error}") if is_404 else problem

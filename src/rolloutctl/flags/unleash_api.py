@@ -16,13 +16,15 @@ from typing import Any, assert_never
 import httpx
 
 from rolloutctl.config import Auth
-from rolloutctl.errors import ProviderUnreachable, RolloutctlError
-from rolloutctl.flags.credentials import Secrets, Signed, sign
-from rolloutctl.flags.http import MAX_BODY, NOT_JSON, Answered, Call, Exchange, NoAnswer, NotSent, Timeouts, exchange
-from rolloutctl.flags.limits import retry_after_s
-from rolloutctl.flags.retry import Policy, repeat
+from rolloutctl.errors import ProviderUnreachable, RolloutctlError, Unreachable
+from rolloutctl.model.exchange import NOT_JSON, Answered, Exchange, NoAnswer, NotSent
 from rolloutctl.model.outcome import NativeRequest, NeedsApproval, RateLimited, Rejected, Unavailable, Unknown
 from rolloutctl.ports import Clock
+from rolloutctl.wire.clients import Timeouts
+from rolloutctl.wire.credentials import Secrets, Signed, sign
+from rolloutctl.wire.http import MAX_BODY, Call, exchange
+from rolloutctl.wire.limits import retry_after_s
+from rolloutctl.wire.retry import Policy, repeat
 
 Problem = NeedsApproval | Rejected | RateLimited | Unavailable | Unknown
 
@@ -142,14 +144,20 @@ class Api:
 
     async def _once(self, call: Call) -> Exchange:
         if self._signed is None:
-            self._signed = await sign(self._auth, self._secrets)
+            self._signed = await self._sign()
         answer = await self._send(call, self._signed)
         if isinstance(answer, Answered) and answer.status == httpx.codes.UNAUTHORIZED:
-            fresh = await sign(self._auth, self._secrets)
+            fresh = await self._sign()
             if fresh != self._signed:
                 self._signed = fresh
                 return await self._send(call, fresh)
         return answer
+
+    async def _sign(self) -> Signed:
+        try:
+            return await sign(self._auth, self._secrets)
+        except Unreachable as error:
+            raise ProviderUnreachable(error.message, remedy=error.remedy) from None
 
     async def _send(self, call: Call, signed: Signed) -> Exchange:
         signed_call = replace(call, headers={**call.headers, **signed.headers}, secrets=signed.secrets)

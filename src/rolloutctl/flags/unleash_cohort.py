@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from rolloutctl.flags.text import clean
 from rolloutctl.flags.unleash_document import EVERYBODY, FLEXIBLE, NOBODY, Document, Strategy
+from rolloutctl.wire.text import clean
 
 PERCENT_TITLE = "rolloutctl percent"
 AUDIENCE_TITLE = "rolloutctl audience"

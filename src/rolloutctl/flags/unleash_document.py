@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from rolloutctl.errors import InvalidInput
-from rolloutctl.flags.text import clean
+from rolloutctl.wire.text import clean
 
 FLEXIBLE = "flexibleRollout"
 NEW = "new:"

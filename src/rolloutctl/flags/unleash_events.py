@@ -12,10 +12,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from rolloutctl.flags.text import clean
 from rolloutctl.flags.unleash_document import Strategy, parse_strategy
 from rolloutctl.model.fields import Instant
 from rolloutctl.model.outcome import ForeignEdit
+from rolloutctl.wire.text import clean
 
 ADDED, UPDATED, REMOVED = "feature-strategy-add", "feature-strategy-update", "feature-strategy-remove"
 ENABLED, DISABLED = "feature-environment-enabled", "feature-environment-disabled"

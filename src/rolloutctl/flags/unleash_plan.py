@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from rolloutctl.errors import InvalidInput
-from rolloutctl.flags.text import clean
 from rolloutctl.flags.unleash_cohort import AUDIENCE_TITLE, PERCENT_TITLE, Reading, is_ours, understand
 from rolloutctl.flags.unleash_document import EVERYBODY, FLEXIBLE, NEW, NOBODY, Document, Strategy
 from rolloutctl.model.cohort import Cohort, Target
 from rolloutctl.model.outcome import NativeRequest
 from rolloutctl.units import show_number
+from rolloutctl.wire.text import clean
 
 _LONGEST_TITLE = 100
 

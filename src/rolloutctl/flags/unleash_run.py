@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rolloutctl.flags.http import Answered
 from rolloutctl.flags.unleash_api import Api, Problem
 from rolloutctl.flags.unleash_document import NEW, Strategy, parse_strategy
 from rolloutctl.flags.unleash_events import ADDED, DISABLED, ENABLED, REMOVED, UPDATED, Trace
+from rolloutctl.model.exchange import Answered
 from rolloutctl.model.outcome import NativeRequest, Unknown
 
 

@@ -14,8 +14,6 @@ from urllib.parse import quote
 import httpx
 
 from rolloutctl.errors import InvalidInput
-from rolloutctl.flags.http import Answered
-from rolloutctl.flags.text import clean
 from rolloutctl.flags.unleash_api import Api, Unanswered
 from rolloutctl.flags.unleash_cohort import understand
 from rolloutctl.flags.unleash_document import Document, Strategy, parse_strategies
@@ -23,7 +21,19 @@ from rolloutctl.flags.unleash_events import Event, parse_events
 from rolloutctl.flags.unleash_plan import environment_path
 from rolloutctl.flags.unleash_verify import Segment, parse_segments
 from rolloutctl.model.cohort import Cohort, CohortState, Target
+from rolloutctl.model.exchange import Answered
 from rolloutctl.model.outcome import Rejected, Unknown
+from rolloutctl.wire.text import clean
+
+
+class NoSuchFlag(InvalidInput):
+    """Two paths agree that the flag is not there."""
+
+    def __init__(self, message: str, *, remedy: str, near: str) -> None:
+        """`near`: a question that names flags with almost this name; may be empty."""
+        super().__init__(message, remedy=remedy)
+        self.near = near
+
 
 PROJECTS, ENVIRONMENTS, SEGMENTS = "/api/admin/projects", "/api/admin/environments", "/api/admin/segments"
 _SEARCH = "/api/admin/search/events"
@@ -176,9 +186,11 @@ async def _explain_404(api: Api, target: Target) -> NoReturn:
         projects = _names(await api.get(PROJECTS), "projects", "id", optional=True)
         if projects and target.project not in projects:
             raise InvalidInput(f"Unleash has no project {target.project}.", remedy=_nearest(target.project, projects))
-        raise InvalidInput(
+        near = _nearest(target.key, flags)
+        raise NoSuchFlag(
             f"Unleash has no flag {target.key} in the project {target.project} (or it is archived).",
-            remedy=_nearest(target.key, flags) or "Create it in Unleash first.",
+            remedy=near or "Create it in Unleash first.",
+            near=near,
         )
     environments = _names(await api.get(ENVIRONMENTS), "environments", "name")
     if target.environment not in environments:

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rolloutctl.flags.text import clean
 from rolloutctl.flags.unleash_cohort import Reading, understand
 from rolloutctl.flags.unleash_document import Document, Strategy, parse_strategy
 from rolloutctl.model.cohort import Cohort, Target
 from rolloutctl.model.outcome import Verification
+from rolloutctl.wire.text import clean
 
 CLIENT_SPEC = "5.2.0"
 """The client specification that has segments by id."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from hashlib import sha256
 
 from rolloutctl.errors import JournalCorrupt
@@ -18,9 +19,23 @@ def has(db: sqlite3.Connection, digest: str) -> bool:
     return db.execute("SELECT 1 FROM blobs WHERE digest = ?", (digest,)).fetchone() is not None
 
 
-def store(db: sqlite3.Connection, digest: str, content: bytes) -> None:
-    """Inside the caller's transaction."""
-    db.execute("INSERT INTO blobs (digest, size, content) VALUES (?, ?, ?)", (digest, len(content), zlib.compress(content)))
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """As it will be stored: compressed before a transaction begins, so that nobody waits for that."""
+
+    digest: str
+    size: int
+    packed: bytes
+
+
+def ready(content: bytes) -> Ready:
+    return Ready(digest_of(content), len(content), zlib.compress(content))
+
+
+def keep(db: sqlite3.Connection, blob: Ready) -> None:
+    """Inside the caller's transaction; nothing happens where it is stored already."""
+    if not has(db, blob.digest):
+        db.execute("INSERT INTO blobs (digest, size, content) VALUES (?, ?, ?)", (blob.digest, blob.size, blob.packed))
 
 
 def load(db: sqlite3.Connection, digest: str) -> bytes:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from json.encoder import encode_basestring as quote
 from typing import TypeAlias
 
 from rolloutctl.model.kinds import GENESIS, HASH_DOMAIN, EventClass, Kind, class_of
-from rolloutctl.ports import Finding
+from rolloutctl.ports import Finding, Witness
 
 Row: TypeAlias = tuple[int, str, str, str, str, str, int, str, str, str]
 """One event as stored, in the order of `COLUMNS`."""
@@ -74,16 +74,18 @@ class Chain:
     events: int = 0
     head_seq: int = 0
     head_hash: str = GENESIS
+    vouched: int = 0
+    """Newest event that a witness has seen as it is."""
     leases: dict[str, StreamLease] = field(default_factory=dict)
     blobs: dict[str, int] = field(default_factory=dict)
 
 
-def check_chain(rows: Iterable[Row], findings: Findings, witness: tuple[int, str] | None = None) -> Chain:
-    """Walk the rows in stored order; whatever breaks the chain, the fencing or the witness goes into `findings`."""
+def check_chain(rows: Iterable[Row], findings: Findings, witnesses: Sequence[Witness] = ()) -> Chain:
+    """Walk the rows in stored order; whatever breaks the chain, the fencing or a witness goes into `findings`."""
     chain = Chain()
     head_seq, head = 0, GENESIS
-    witness_seq = witness[0] if witness else 0
-    seen_by_witness = GENESIS
+    witnessed = frozenset(seq for seq, _ in witnesses)
+    stored_at = {0: GENESIS}
     leases = chain.leases
     count = 0
     for seq, at, actor, host, stream, kind, epoch, body, prev, stored in rows:
@@ -102,12 +104,11 @@ def check_chain(rows: Iterable[Row], findings: Findings, witness: tuple[int, str
             _fence(leases, findings, seq, stream, kind, epoch, body)
         if right and _HAS_BLOB.search(body):
             _note_blobs(chain.blobs, seq, body)
-        if seq == witness_seq:
-            seen_by_witness = stored
+        if seq in witnessed:
+            stored_at[seq] = stored
         head_seq, head = seq, stored
     chain.events, chain.head_seq, chain.head_hash = count, head_seq, head
-    if witness:
-        _compare(chain, findings, witness, seen_by_witness)
+    _compare(chain, findings, witnesses, stored_at)
     return chain
 
 
@@ -150,12 +151,18 @@ def _note_blobs(blobs: dict[str, int], seq: int, body: str) -> None:
                 blobs.setdefault(str(digest), seq)
 
 
-def _compare(chain: Chain, findings: Findings, witness: tuple[int, str], stored: str) -> None:
-    seq, digest = witness
-    if seq > chain.head_seq:
+def _compare(chain: Chain, findings: Findings, witnesses: Sequence[Witness], stored_at: Mapping[int, str]) -> None:
+    right = {seq for seq, digest in witnesses if stored_at.get(seq) == digest.strip().lower()}
+    chain.vouched = max(right, default=0)
+    wrong = sorted({seq for seq, digest in witnesses if seq <= chain.head_seq and stored_at.get(seq) != digest.strip().lower()})
+    if wrong:
+        before = max((seq for seq in right if seq < wrong[0]), default=0)
+        since = f" after event {before}, which a witness has seen as it is" if before else ""
+        more = f"; {len(wrong) - 1} later witnesses differ too" if len(wrong) > 1 else ""
+        findings.add(wrong[0], f"is not the event the witness saw: the journal was rewritten{since}{more}")
+    newest = max((seq for seq, _ in witnesses), default=0)
+    if newest > chain.head_seq:
         findings.add(
             chain.head_seq,
-            f"is the newest event, but the witness saw event {seq}: the journal was cut off or put back to an old copy",
+            f"is the newest event, but the witness saw event {newest}: the journal was cut off or put back to an old copy",
         )
-    elif stored != digest.strip().lower():
-        findings.add(seq, "is not the event the witness saw: the journal was rewritten")

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from rolloutctl.errors import JournalUnreachable
 from rolloutctl.journal.files import sync_folder
-from rolloutctl.model.events import JOURNAL_STREAM, Event, JournalRecovered, Kind
+from rolloutctl.model.events import Event, JournalRecovered
+from rolloutctl.model.kinds import JOURNAL_STREAM, Kind
 from rolloutctl.ports import Author, Journal
 from rolloutctl.units import show_time
 

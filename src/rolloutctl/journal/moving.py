@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from rolloutctl.journal.blobs import digest_of
 from rolloutctl.journal.chain import COLUMNS, Chain, Findings, Row, check_chain
 from rolloutctl.journal.claims import claims
 from rolloutctl.model.kinds import GENESIS
-from rolloutctl.ports import Finding, Verified
+from rolloutctl.ports import Finding, Verified, Witness
 
 FORMAT = "rolloutctl-journal-export"
 VERSION = 1
@@ -99,7 +99,7 @@ def is_export(path: Path) -> bool:
     return isinstance(heading, dict) and heading.get("format") == FORMAT
 
 
-def verify_export(path: Path, witness: tuple[int, str] | None = None) -> Verified:
+def verify_export(path: Path, witnesses: Sequence[Witness] = ()) -> Verified:
     """Chain, fencing and blobs of an export. Raises InvalidInput, naming the line, for what is no line of one."""
     findings = Findings()
     stored: set[str] = set()
@@ -113,11 +113,11 @@ def verify_export(path: Path, witness: tuple[int, str] | None = None) -> Verifie
                 elif found is not None:
                     yield found
 
-    chain = check_chain(rows(), findings, witness)
+    chain = check_chain(rows(), findings, witnesses)
     for digest, seq in chain.blobs.items():
         if digest not in stored:
             findings.add(seq, f"names blob {digest}, which is missing")
-    return Verified(chain.events, chain.head_seq, chain.head_hash, findings.all(), claims(witness))
+    return Verified(chain.events, chain.head_seq, chain.head_hash, findings.all(), claims(witnesses), chain.vouched)
 
 
 def _parsed(path: Path, number: int, line: bytes) -> Row | str | None:

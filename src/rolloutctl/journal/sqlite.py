@@ -19,14 +19,17 @@ from rolloutctl.journal import blobs, files, leases, schema, trouble
 from rolloutctl.journal.chain import COLUMNS, Chain, Row
 from rolloutctl.journal.holding import claim
 from rolloutctl.journal.moving import refuse_unless_empty
+from rolloutctl.journal.news import SqliteNews
 from rolloutctl.journal.rows import Draft, draft, event_of, name, refuse_effect, refuse_own, row_of, stream_name
-from rolloutctl.journal.streams import rollout_streams
+from rolloutctl.journal.streams import rollout_streams, run_streams
 from rolloutctl.journal.verify import open_reader, verify
-from rolloutctl.model.events import GENESIS, Body, Event, LeaseReleased, LeaseTaken
-from rolloutctl.ports import Author, Lease, Verified
+from rolloutctl.model.events import Body, Event, LeaseReleased, LeaseTaken
+from rolloutctl.model.kinds import GENESIS
+from rolloutctl.ports import Author, Lease, Verified, Witness
 
 _INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _STREAMS = rollout_streams("events")
+_RUNS = run_streams("events")
 _TOO_FAR = 2**62
 """No journal counts so far; a damaged one may say so."""
 
@@ -79,12 +82,15 @@ class SqliteJournal:
         with self._transaction():
             return self._insert(ready)
 
-    def append_held(self, lease: Lease, body: Body, author: Author) -> Event:
+    def append_held(self, lease: Lease, body: Body, author: Author, contents: Sequence[bytes] = ()) -> Event:
         """Raises LeaseLost when somebody else took the lease or it was released; one that merely expired is renewed."""
         refuse_own(body)
         ready = draft(lease.stream, lease.epoch, body, author)
+        packed = [blobs.ready(content) for content in contents]
         with self._transaction():
             leases.imply_renewal(self._db, leases.check(self._db, lease))
+            for blob in packed:
+                blobs.keep(self._db, blob)
             return self._insert(ready)
 
     def read(self, stream: str | None = None, after: int = 0, limit: int | None = None) -> Sequence[Event]:
@@ -97,6 +103,10 @@ class SqliteJournal:
     def streams(self) -> Sequence[str]:
         with trouble.plainly(self._path):
             return [stream for (stream,) in self._db.execute(_STREAMS)]
+
+    def runs(self) -> Sequence[str]:
+        with trouble.plainly(self._path):
+            return [stream for (stream,) in self._db.execute(_RUNS)]
 
     def head(self) -> tuple[int, str]:
         with trouble.plainly(self._path):
@@ -133,10 +143,10 @@ class SqliteJournal:
             self._insert(draft(stream, epoch, taken, author))
             return lease
 
-    def renew_lease(self, lease: Lease, ttl_s: float) -> Lease:
+    def renew_leases(self, held: Sequence[Lease], ttl_s: float) -> Sequence[Lease | None]:
+        """One transaction, so one sync of the disk, for all of them."""
         with self._transaction():
-            leases.check(self._db, lease)
-            return leases.grant(self._db, lease.stream, lease.holder, lease.epoch, ttl_s)
+            return [leases.renew(self._db, lease, ttl_s) for lease in held]
 
     def release_lease(self, lease: Lease, author: Author, why: str) -> None:
         """Nothing happens when it is somebody else's or released already: there is nothing left to give back."""
@@ -158,19 +168,19 @@ class SqliteJournal:
         with trouble.plainly(self._path):
             if blobs.has(self._db, digest):
                 return digest
+        blob = blobs.ready(content)
         with self._transaction():
-            if not blobs.has(self._db, digest):
-                blobs.store(self._db, digest, content)
+            blobs.keep(self._db, blob)
         return digest
 
     def get_blob(self, digest: str) -> bytes:
         with trouble.plainly(self._path):
             return blobs.load(self._db, digest)
 
-    def verify(self, witness: tuple[int, str] | None = None) -> Verified:
+    def verify(self, witnesses: Sequence[Witness] = ()) -> Verified:
         """Holds this connection's thread for as long as it takes: `verify.verify_file` does the same on its own connection."""
         with trouble.plainly(self._path):
-            return verify(self._db, witness)
+            return verify(self._db, witnesses)
 
     def raw(self) -> Iterator[Row]:
         with trouble.plainly(self._path):
@@ -187,10 +197,13 @@ class SqliteJournal:
         with self._transaction():
             refuse_unless_empty(self)
             for content in contents:
-                blobs.store(self._db, blobs.digest_of(content), content)
+                blobs.keep(self._db, blobs.ready(content))
             self._db.executemany(_INSERT, rows)
             for stream, lease in chain.leases.items():
                 leases.restore(self._db, stream, lease.holder, lease.epoch, released=lease.released)
+
+    def news(self) -> SqliteNews:
+        return SqliteNews(self._path)
 
     def close(self) -> None:
         self._db.close()

@@ -1,19 +1,28 @@
-"""The query for every rollout's stream, the same for every store."""
+"""The queries for the streams of rollouts and of runs, the same for every store."""
 
 from __future__ import annotations
 
 
 def rollout_streams(events: str) -> str:
-    """SQL that gives the streams of rollouts in the table `events`, oldest first.
+    """SQL that gives the streams of rollouts in the table `events`, oldest first."""
+    return _streams(events, "rollout")
 
-    Hops from stream to stream through the index: costs as many steps as there are rollouts, not events. `rollout0` is what
-    comes right behind every name that begins with `rollout/`.
+
+def run_streams(events: str) -> str:
+    """The same for the streams of runs of runbooks."""
+    return _streams(events, "run")
+
+
+def _streams(events: str, kind: str) -> str:
+    """Hops from stream to stream through the index: costs as many steps as there are streams, not events.
+
+    `rollout0` is what comes right behind every name that begins with `rollout/`.
     """
     return f"""
 WITH RECURSIVE found (stream) AS (
-  SELECT min(stream) FROM {events} WHERE stream >= 'rollout/' AND stream < 'rollout0'
+  SELECT min(stream) FROM {events} WHERE stream >= '{kind}/' AND stream < '{kind}0'
   UNION ALL
-  SELECT (SELECT min(e.stream) FROM {events} e WHERE e.stream > found.stream AND e.stream < 'rollout0')
+  SELECT (SELECT min(e.stream) FROM {events} e WHERE e.stream > found.stream AND e.stream < '{kind}0')
   FROM found WHERE found.stream IS NOT NULL
 )
 SELECT stream FROM found WHERE stream IS NOT NULL

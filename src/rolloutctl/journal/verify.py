@@ -6,7 +6,7 @@ Invariant: reads only, in one transaction, so that appends of other processes ne
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -15,17 +15,17 @@ from rolloutctl.journal import blobs, files, leases, schema, trouble
 from rolloutctl.journal.chain import COLUMNS, Chain, Findings, Row, check_chain
 from rolloutctl.journal.claims import claims
 from rolloutctl.journal.lease_table import LeaseRow, check_leases
-from rolloutctl.ports import Verified
+from rolloutctl.ports import Verified, Witness
 
 
-def verify_file(path: Path, witness: tuple[int, str] | None = None) -> Verified:
+def verify_file(path: Path, witnesses: Sequence[Witness] = ()) -> Verified:
     """Check a journal or a copy of one, also on a read-only medium, without changing it.
 
     SQLite may leave an empty -wal and a -shm beside the file; the next writer takes them away.
     Raises JournalUnreachable or JournalCorrupt where there is no journal to check.
     """
     with trouble.plainly(path), closing(open_reader(path, immutable_if_needed=True)) as db:
-        return verify(db, witness)
+        return verify(db, witnesses)
 
 
 def open_reader(path: Path, *, immutable_if_needed: bool = False, busy_s: float = 3.0) -> sqlite3.Connection:
@@ -48,7 +48,7 @@ def open_reader(path: Path, *, immutable_if_needed: bool = False, busy_s: float 
     return _reader(path, "mode=ro&immutable=1", busy_s)
 
 
-def verify(db: sqlite3.Connection, witness: tuple[int, str] | None = None) -> Verified:
+def verify(db: sqlite3.Connection, witnesses: Sequence[Witness] = ()) -> Verified:
     """Everything the claims say, in one read transaction. Raises sqlite3.Error only where no transaction can begin."""
     findings = Findings()
     db.execute("BEGIN")
@@ -59,7 +59,7 @@ def verify(db: sqlite3.Connection, witness: tuple[int, str] | None = None) -> Ve
 
         def walk() -> None:
             nonlocal chain
-            chain = check_chain(_rows(db), findings, witness)
+            chain = check_chain(_rows(db), findings, witnesses)
 
         _guarded(findings, walk)
         _guarded(findings, lambda: _check_blobs(db, chain, findings))
@@ -67,7 +67,7 @@ def verify(db: sqlite3.Connection, witness: tuple[int, str] | None = None) -> Ve
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
-    return Verified(chain.events, chain.head_seq, chain.head_hash, findings.all(), claims(witness))
+    return Verified(chain.events, chain.head_seq, chain.head_hash, findings.all(), claims(witnesses), chain.vouched)
 
 
 def _guarded(findings: Findings, check: Callable[[], None]) -> None:

@@ -47,9 +47,14 @@ def _ended(sentence: str) -> str:
     return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
 
 
+_SHOWN_AS = {QueryKind.TIMESTAMP: "timestamp({})", QueryKind.RULE: "rule {}", QueryKind.RECORDED: "recorded: {}"}
+
+
 def texts(queries: Iterable[Query]) -> tuple[str, ...]:
     """Queries as sent, each once."""
     shown: dict[str, None] = {}
     for query in queries:
-        shown[f"timestamp({query.text})" if query.kind is QueryKind.TIMESTAMP else query.text] = None
+        if query.kind is QueryKind.RECORDED_AT:
+            continue
+        shown[_SHOWN_AS.get(query.kind, "{}").replace("{}", query.text)] = None
     return tuple(shown)

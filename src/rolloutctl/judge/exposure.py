@@ -7,17 +7,20 @@ percentage, the share may only be too small.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from rolloutctl.judge.answers import failed, problem, usable
 from rolloutctl.judge.counters import count, tidy, whole
 from rolloutctl.judge.frame import Frame
-from rolloutctl.judge.grid import Grid, cell_length, closed_cells, sliding_sums
+from rolloutctl.judge.grid import SAMPLED, Grid, cell_length, closed_cells, sliding_sums
 from rolloutctl.judge.needs import exposure_window_s, phase_needs
 from rolloutctl.judge.ratio_rule import FEWEST_TO_COMPARE
 from rolloutctl.judge.words import percent, rate, span
-from rolloutctl.model.samples import Answer, Query
+from rolloutctl.model.samples import Answer, Query, Samples, Series
 from rolloutctl.plan.model import Plan
 
 
@@ -54,6 +57,16 @@ def read_exposure(
     return _Exposure(plan, phase_index, phase_start, now, expected).read(needs.exposure, answers)
 
 
+def _newest(series: Series, since: float) -> Series:
+    """From the last sample before `since` on; all of it where its samples are in no order."""
+    times, values = series.arrays()
+    if not (times[1:] > times[:-1]).all():
+        return series
+    first = int(np.searchsorted(times, since))
+    first = max(0, min(first, len(times)) - 1)
+    return Series.of_arrays(series.labels, times[first:], values[first:])
+
+
 def _untold(expected: float | None, why: str) -> ExposureReading:
     return ExposureReading(None, None, expected, off_by_more=False, grace_over=False, why=why)
 
@@ -73,21 +86,27 @@ class _Exposure:
 
     def read(self, queries: tuple[Query, Query], answers: Mapping[Query, Answer]) -> ExposureReading:
         frame = self.frame
-        arms = [tidy(usable(answers, query), frame.now) for query in queries]
-        length = cell_length(frame.step, [[series.times for series in arm] for arm in arms])
-        grid = Grid(frame.start, length, frame.now)
+        samples = [usable(answers, query).series for query in queries]
+        length = cell_length(frame.step, [[one.arrays()[0][:SAMPLED].tolist() for one in arm] for arm in samples])
+        width = Grid(frame.start, length, frame.now).cells(self.window_s)
+        # What is older decides nothing any more: a look at a phase of a day costs what one at a phase of an hour does.
+        ended = math.floor((frame.now - frame.max_age - frame.start) / length)
+        skipped = max(0, ended - frame.grace - width - 2)
+        grid = Grid(frame.start + skipped * length, length, frame.now)
+        arms = [tidy(Samples(tuple(_newest(one, grid.start) for one in arm)), frame.now) for arm in samples]
         counted = [whole(count(arm, grid, frame.start, frame.host, None).values()) for arm in arms]
         hosts = [time for part in counted if part for time in part.seen.hosts.values()]
-        closed, width = closed_cells(grid, hosts, frame.max_age), grid.cells(self.window_s)
+        closed = closed_cells(grid, hosts, frame.max_age)
         if not closed or not hosts:
             return _untold(
                 self.expected, "no requests have been counted yet." if hosts else "neither arm has a sample of requests."
             )
         sums = [sliding_sums(part.increments[:closed], width) if part else [0.0] * closed for part in counted]
         off = 0
-        while off < closed and self._is_off(sums[0][closed - 1 - off], sums[1][closed - 1 - off]):
+        while off < min(closed, frame.grace + 1) and self._is_off(sums[0][closed - 1 - off], sums[1][closed - 1 - off]):
             off += 1
-        return self._reading(sums[0][-1], sums[1][-1], min(width, closed) * length, off, grid.end(closed - 1))
+        covered = min(width, closed + skipped) * length
+        return self._reading(sums[0][-1], sums[1][-1], covered, off, grid.end(closed - 1))
 
     def _is_off(self, canary: float, baseline: float) -> bool:
         total = canary + baseline

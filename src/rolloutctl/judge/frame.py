@@ -14,6 +14,8 @@ class Frame:
     start: float
     """When the phase's clock began, Unix s by the source."""
     now: float
+    max_age_s: float | None = None
+    """How old evidence may be; None: as the plan says for all."""
 
     @property
     def origin(self) -> float:
@@ -26,7 +28,7 @@ class Frame:
 
     @property
     def max_age(self) -> float:
-        return self.plan.metrics.max_sample_age.total_seconds()
+        return self.plan.metrics.max_sample_age.total_seconds() if self.max_age_s is None else self.max_age_s
 
     @property
     def min_time(self) -> float:

@@ -7,12 +7,13 @@ label at the same time, nobody said which one is meant: that time has no value, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rolloutctl.judge.grid import Grid
 from rolloutctl.judge.sightings import NEVER, Sightings, sightings
-from rolloutctl.model.samples import Labels, Samples, Series
+from rolloutctl.judge.unsound import differing
+from rolloutctl.model.samples import Samples, Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def points(samples: Samples, start: float, step: float, size: int, together: fro
             for point in present:
                 seen[point] += 1
         several = [number > 1 for number in seen]
-    labels = _differing(building.kinds) if any(several) else ()
+    labels = differing(building.kinds) if any(several) else ()
     return Points(building.sums, building.numbers, building.broken, several, labels, building.series)
 
 
@@ -80,12 +81,6 @@ def _add(building: _Building, series: Series, start: float, step: float, size: i
     if present:
         building.series += 1
         building.kinds.setdefault(kind, set()).update(present)
-
-
-def _differing(kinds: Iterable[Labels]) -> tuple[str, ...]:
-    known = [dict(kind) for kind in kinds]
-    names = sorted({name for kind in known for name in kind})
-    return tuple(name for name in names if len({kind.get(name, "") for kind in known}) > 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ _TICK_S = 0.002
 """Sources answer in milliseconds; a sample this close to a border is on it."""
 _CALIBRATION = 20
 """Intervals of a series that decide how often it is scraped: only its first ones, so that the grid does not move later."""
+SAMPLED = _CALIBRATION + 1
+"""First samples of a series that are looked at for it."""
 _LATE = 0.1
 """Share of a step by which scrapes may be slower than the plan's grid before cells get longer."""
 

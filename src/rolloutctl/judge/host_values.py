@@ -8,7 +8,7 @@ they differ in any other label at the same time, nobody said which one is meant.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from rolloutctl.judge.presence import Presence, presence
 from rolloutctl.judge.rates.counts import Flags, Floats
 from rolloutctl.judge.sightings import NEVER
+from rolloutctl.judge.unsound import differing
 from rolloutctl.model.samples import Samples, Series
 
 
@@ -63,7 +64,7 @@ def values_of(samples: Samples, start: float, step: float, points: int, host: st
     several = np.sum(list(kinds.values()), axis=0) > 1 if len(kinds) > 1 else np.zeros(points, dtype=np.bool_)
     means = np.divide(sums, numbers, out=np.full_like(sums, np.nan), where=numbers > 0)
     means[several] = np.nan
-    return Values(names, means, broken, several, _differing(kinds) if several.any() else (), len(series))
+    return Values(names, means, broken, several, differing(kinds) if several.any() else (), len(series))
 
 
 def _placed(series: Series, start: float, step: float, points: int) -> tuple[np.ndarray, Floats]:
@@ -71,12 +72,6 @@ def _placed(series: Series, start: float, step: float, points: int) -> tuple[np.
     at = np.rint((times - start) / step).astype(np.int64)
     inside = (at >= 0) & (at < points)
     return at[inside], values[inside]
-
-
-def _differing(kinds: Iterable[tuple[tuple[str, str], ...]]) -> tuple[str, ...]:
-    known = [dict(kind) for kind in kinds]
-    names = sorted({name for kind in known for name in kind})
-    return tuple(name for name in names if len({kind.get(name, "") for kind in known}) > 1)
 
 
 @dataclass(frozen=True, slots=True)

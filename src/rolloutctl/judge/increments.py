@@ -16,9 +16,9 @@ from rolloutctl.judge.presence import Presence, presence
 from rolloutctl.judge.rates.counts import Floats
 from rolloutctl.model.samples import Samples, Series
 
-_EDGE = 1e-4
+EDGE = 1e-4
 """Of a cell: a sample this close behind a border belongs to the cell before it."""
-_TICK_S = 0.002
+TICK_S = 0.002
 _SAMPLED, _FEWEST = 21, 3
 
 
@@ -102,7 +102,7 @@ def sampling(series: Iterable[Series], start: float) -> list[list[float]]:
     found = []
     for one in series:
         at = one.arrays()[0]
-        first = int(np.searchsorted(at, start - _TICK_S))
+        first = int(np.searchsorted(at, start - TICK_S))
         few = at[first : first + _SAMPLED] if len(at) - first > _FEWEST else at[-_SAMPLED:]
         found.append(few.tolist())
     return found
@@ -123,20 +123,23 @@ def tally(series: Iterable[Series], span: Span, labels: Labels) -> Tally:
         times.setdefault(host, []).append(at)
         in_segment.setdefault(segment, {}).setdefault(host, []).append(at)
         _add(increments[:, segments.index(segment), hosts.index(host)], at, values, span, broken, scrapes)
+    seen = presence(times)
     return Tally(
         segments=segments,
         hosts=hosts,
         increments=increments,
         broken=broken,
         scrapes=scrapes,
-        seen=presence(times),
-        by_segment={segment: presence(parts) for segment, parts in in_segment.items()},
+        seen=seen,
+        by_segment={segment: presence(parts) for segment, parts in in_segment.items()}
+        if len(segments) > 1
+        else dict.fromkeys(segments, seen),
         series=len(known),
     )
 
 
 def _add(into: Floats, at: Floats, values: Floats, span: Span, broken: Floats, scrapes: Floats) -> None:
-    cell = np.ceil((at - span.start) / span.length - _EDGE).astype(np.int64) - 1
+    cell = np.ceil((at - span.start) / span.length - EDGE).astype(np.int64) - 1
     judged = (cell >= 0) & (cell < span.cells)
     finite = np.isfinite(values)
     np.add.at(scrapes, cell[judged], 1.0)
@@ -146,5 +149,5 @@ def _add(into: Floats, at: Floats, values: Floats, span: Span, broken: Floats, s
         return
     grown = values[1:] - values[:-1]
     grown = np.where(grown >= 0, grown, values[1:])
-    counts = (at[:-1] >= span.origin - _TICK_S) & (cell[1:] >= 0) & (cell[1:] < span.cells)
+    counts = (at[:-1] >= span.origin - TICK_S) & (cell[1:] >= 0) & (cell[1:] < span.cells)
     np.add.at(into, cell[1:][counts], grown[counts])

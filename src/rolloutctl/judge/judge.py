@@ -2,6 +2,7 @@
 
 Pure: the same input gives the same verdicts. Everything is computed from the phase's start each time; nothing is
 remembered between calls. What a state of missing evidence does (`on_no_data` and the like) is policy's business.
+Looks that follow each other are equal and cheaper through `judge.live.memory`; both begin with `hear`.
 """
 
 from __future__ import annotations
@@ -10,19 +11,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rolloutctl.judge.alert import judge_alert
 from rolloutctl.judge.answers import problem, texts
 from rolloutctl.judge.bounds import limits_of
 from rolloutctl.judge.frame import Frame
-from rolloutctl.judge.needs import LatencyNeed, Need, RatioNeed, Unaskable, ValueNeed, compares, phase_needs, queries_of
+from rolloutctl.judge.needs import (
+    AlertNeed,
+    LatencyNeed,
+    Need,
+    RatioNeed,
+    Unaskable,
+    ValueNeed,
+    compares,
+    phase_needs,
+    queries_of,
+)
 from rolloutctl.judge.ratio import ratio_tracks
 from rolloutctl.judge.threshold import Missing, Track, conclude
 from rolloutctl.judge.value import value_tracks
 from rolloutctl.judge.words import span_long
 from rolloutctl.model.samples import Answer, Query
 from rolloutctl.model.verdict import Evidence, State, Verdict
-from rolloutctl.plan.model import AnyCriterion, LatencyCriterion, Plan, ValueCriterion
+from rolloutctl.plan.model import AlertCriterion, AnyCriterion, HttpCriterion, LatencyCriterion, Plan, ValueCriterion
 
 if TYPE_CHECKING:
+    from rolloutctl.judge.blocks import BlockMemory
     from rolloutctl.judge.ruling import Course
 
 
@@ -40,9 +53,7 @@ def judge_phase(
 def heard(plan: Plan, phase_index: int, phase_start: float, until: float, answers: Mapping[Query, Answer]) -> Heard:
     """Everything that answers up to `until` say, to be asked for verdicts at any time up to then."""
     frame = Frame(plan, plan.phases[phase_index], phase_start, until)
-    found = tuple(
-        _hear(need, frame, answers, phase_index) for need in phase_needs(plan, phase_index, phase_start, until).criteria
-    )
+    found = tuple(hear(need, frame, answers, phase_index) for need in phase_needs(plan, phase_index, phase_start, until).criteria)
     return Heard(plan, phase_index, frame, answers, found)
 
 
@@ -56,6 +67,13 @@ class Stopped:
 @dataclass(frozen=True, slots=True)
 class ByEvidence:
     courses: tuple[Course, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ByAlert:
+    """Gone through anew for every look."""
+
+    need: AlertNeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +91,13 @@ class Heard:
     phase_index: int
     frame: Frame
     answers: Mapping[Query, Answer]
-    criteria: tuple[Stopped | ByEvidence | ByThreshold, ...]
+    criteria: tuple[Stopped | ByEvidence | ByThreshold | ByAlert, ...]
 
     def verdicts(self, now: float, *, detailed: bool = True) -> tuple[Verdict, ...]:
         """`detailed`: with numbers and cells in the evidence."""
         frame = replace(self.frame, now=now)
         if now < frame.start:
-            return tuple(_not_begun(criterion, frame) for criterion in self.plan.criteria_of(self.phase_index))
+            return tuple(_not_begun(criterion, frame) for criterion in self.plan.judged_of(self.phase_index))
         found: list[Verdict] = []
         known: tuple[Mapping[Query, Answer], Mapping[str, Need]] | None = None
         for each in self.criteria:
@@ -88,6 +106,8 @@ class Heard:
                     found += verdicts
                 case ByEvidence(courses):
                     found += [course.verdict(now) if detailed else course.state(now) for course in courses]
+                case ByAlert(need):
+                    found.append(judge_alert(need, frame, self.answers))
                 case ByThreshold(criterion):
                     known = self._as_of(now) if known is None else known
                     found += _by_threshold(known[1][criterion.id], frame, known[0])
@@ -102,8 +122,12 @@ class Heard:
         return answers, {need.criterion.id: need for need in earlier.criteria}
 
 
-def _hear(need: Need, frame: Frame, answers: Mapping[Query, Answer], phase_index: int) -> Stopped | ByEvidence | ByThreshold:
-    criterion = need.criterion
+def hear(
+    need: Need, frame: Frame, answers: Mapping[Query, Answer], phase_index: int, memory: BlockMemory | None = None
+) -> Stopped | ByEvidence | ByThreshold | ByAlert:
+    criterion, frame = need.criterion, _fitted(frame, need)
+    if isinstance(need, AlertNeed):
+        return ByAlert(need)
     if isinstance(need, Unaskable):
         invalid = Missing(State.INVALID, need.why, "An amended plan.")
         return Stopped(tuple(_stopped(criterion, name, invalid, ()) for name in _known_segments(criterion, frame)))
@@ -111,14 +135,23 @@ def _hear(need: Need, frame: Frame, answers: Mapping[Query, Answer], phase_index
     if trouble is not None:
         queries = texts(queries_of(need))
         return Stopped(tuple(_stopped(criterion, name, trouble, queries) for name in _known_segments(criterion, frame)))
-    if not criterion.by_evidence:
-        return ByThreshold(criterion)
-    courses = _courses(need, frame, answers, phase_index)
+    if not need.criterion.by_evidence:
+        return ByThreshold(need.criterion)
+    courses = _courses(need, frame, answers, phase_index, memory)
     return ByEvidence(courses) if courses else Stopped((_nothing_seen(criterion, frame),))
 
 
+def _fitted(frame: Frame, need: Need) -> Frame:
+    """With the age that the evidence of this criterion may have."""
+    return replace(frame, max_age_s=need.max_age_s) if isinstance(need, ValueNeed) else frame
+
+
 def _courses(
-    need: RatioNeed | ValueNeed | LatencyNeed, frame: Frame, answers: Mapping[Query, Answer], phase_index: int
+    need: RatioNeed | ValueNeed | LatencyNeed,
+    frame: Frame,
+    answers: Mapping[Query, Answer],
+    phase_index: int,
+    memory: BlockMemory | None,
 ) -> tuple[Course, ...]:
     # numpy costs a tenth of a second: it is loaded with the first criterion that is judged by evidence.
     from rolloutctl.judge.latency_tests import latency_courses  # noqa: PLC0415
@@ -129,22 +162,22 @@ def _courses(
         case RatioNeed():
             return ratio_courses(need, frame, answers, phase_index)
         case ValueNeed():
-            return value_courses(need, frame, answers, phase_index)
+            return value_courses(need, frame, answers, phase_index, memory)
         case LatencyNeed():
             return latency_courses(need, frame, answers, phase_index)
 
 
 def _by_threshold(need: Need, frame: Frame, answers: Mapping[Query, Answer]) -> list[Verdict]:
     tracks: tuple[Track, ...] = ()
-    criterion = need.criterion
+    criterion, frame = need.criterion, _fitted(frame, need)
     match need:
         case RatioNeed():
             tracks = ratio_tracks(need, frame, answers)
         case ValueNeed():
             tracks = value_tracks(need, frame, answers)
-        case LatencyNeed() | Unaskable():
+        case LatencyNeed() | AlertNeed() | Unaskable():
             pass
-    if isinstance(criterion, LatencyCriterion) or not tracks:
+    if isinstance(criterion, LatencyCriterion | HttpCriterion | AlertCriterion) or not tracks:
         return [_nothing_seen(criterion, frame)]
     limits = limits_of(criterion)
     return [conclude(criterion, frame, limits, track) for track in tracks]
@@ -159,7 +192,7 @@ def _known_segments(criterion: AnyCriterion, frame: Frame) -> tuple[str, ...]:
     """What gets a verdict even where no answer tells which segments there are."""
     if isinstance(criterion, ValueCriterion):
         return (frame.required or ("",)) if criterion.by_segment else ("",)
-    if isinstance(criterion, LatencyCriterion):
+    if isinstance(criterion, LatencyCriterion | HttpCriterion | AlertCriterion):
         return ("",)
     return ("", *frame.required)
 

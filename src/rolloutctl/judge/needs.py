@@ -9,12 +9,23 @@ judged by evidence also want the time before the phase (`metrics.history`), whic
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rolloutctl.errors import InvalidInput
 from rolloutctl.judge.promql import counter_selector, selectors, with_arm
+from rolloutctl.model.alerts import alerts_selector
 from rolloutctl.model.samples import Arm, Query, QueryKind
-from rolloutctl.plan.model import AnyCriterion, LatencyCriterion, Plan, RatioCriterion, ValueCriterion
+from rolloutctl.plan.model import (
+    AlertCriterion,
+    AnyCriterion,
+    HttpCriterion,
+    LatencyCriterion,
+    MeasuredCriterion,
+    Plan,
+    RatioCriterion,
+    ValueCriterion,
+)
 
 HISTORY_STEP_S = 60.0
 LE = "le"
@@ -53,6 +64,8 @@ class ValueNeed:
     criterion: ValueCriterion
     canary: Gauge
     baseline: Gauge | None
+    max_age_s: float | None = None
+    """How old its evidence may be; None: as the plan says for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,17 @@ class LatencyNeed:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertNeed:
+    criterion: AlertCriterion
+    firing: Query
+    """RAW query of the alert's `ALERTS` series."""
+    evaluated: Query
+    """What says that somebody evaluates the rule: a RULE query, or the RAW query of `fresh`."""
+    announced: Query
+    """ANNOUNCED query: what an Alertmanager knows of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unaskable:
     """A criterion whose queries cannot be sent."""
 
@@ -72,7 +96,8 @@ class Unaskable:
     why: str
 
 
-Need = RatioNeed | ValueNeed | LatencyNeed | Unaskable
+Measured = RatioNeed | ValueNeed | LatencyNeed
+Need = Measured | AlertNeed | Unaskable
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +130,8 @@ def queries_of(need: Need) -> tuple[Query, ...]:
             return tuple(query for query in asked if query is not None)
         case LatencyNeed():
             return tuple(query for query in (need.canary, need.baseline) if query is not None)
+        case AlertNeed():
+            return (need.firing, need.evaluated, need.announced)
         case Unaskable():
             return ()
 
@@ -118,7 +145,7 @@ def phase_needs(plan: Plan, phase_index: int, phase_start: float, now: float) ->
     asking = _Asking(plan, phase_index, phase_start, now)
     if now < phase_start:
         return PhaseNeeds((), None)
-    criteria = tuple(asking.criterion(criterion) for criterion in plan.criteria_of(phase_index))
+    criteria = tuple(asking.criterion(criterion) for criterion in plan.judged_of(phase_index))
     try:
         return PhaseNeeds(criteria, asking.requests())
     except InvalidInput as error:
@@ -132,7 +159,11 @@ def compares(criterion: AnyCriterion) -> bool:
 
 def exposure_window_s(plan: Plan, phase_index: int) -> float:
     """What the share of requests is taken over: the shortest window of the phase's criteria."""
-    return min((c.window.total_seconds() for c in plan.criteria_of(phase_index)), default=_DEFAULT_LOOKBACK_S)
+    return min((c.window.total_seconds() for c in _measured(plan.judged_of(phase_index))), default=_DEFAULT_LOOKBACK_S)
+
+
+def _measured(criteria: Iterable[AnyCriterion]) -> tuple[MeasuredCriterion, ...]:
+    return tuple(criterion for criterion in criteria if not isinstance(criterion, AlertCriterion))
 
 
 class _Asking:
@@ -142,7 +173,7 @@ class _Asking:
         self.start = phase_start
         self.now = now
         self.step = plan.metrics.step.total_seconds()
-        criteria = plan.criteria_of(phase_index)
+        criteria = _measured(plan.judged_of(phase_index))
         self.history = plan.metrics.history.total_seconds() if any(c.by_evidence for c in criteria) else 0.0
         named = (plan.metrics.host, plan.metrics.segment.label if plan.metrics.segment else None)
         self.by = tuple(label for label in named if label) if any(c.by_evidence for c in criteria) else None
@@ -163,6 +194,10 @@ class _Asking:
                 case LatencyCriterion():
                     other = self._raw(criterion.histogram, Arm.BASELINE, LE) if with_baseline else None
                     return LatencyNeed(criterion, self._raw(criterion.histogram, Arm.CANARY, LE), other)
+                case HttpCriterion():
+                    return self._http(criterion)
+                case AlertCriterion():
+                    return self._alert(criterion)
         except InvalidInput as error:
             return Unaskable(criterion, str(error))
 
@@ -179,6 +214,28 @@ class _Asking:
     def _raw(self, text: str, arm: Arm, *labels: str) -> Query:
         by = None if self.by is None else (*self.by, *labels)
         return Query(QueryKind.RAW, counter_selector(self._filled(text, arm)), self.start - self.lookback, self.now, by=by)
+
+    def _http(self, criterion: HttpCriterion) -> ValueNeed:
+        age = self.plan.metrics.max_sample_age if criterion.max_age is None else criterion.max_age
+        allowed = max(age, 2 * criterion.every) if criterion.max_age is None else age
+        baseline = None if criterion.baseline is None else self._recorded(criterion, Arm.BASELINE)
+        return ValueNeed(criterion.measured, self._recorded(criterion, Arm.CANARY), baseline, allowed.total_seconds())
+
+    def _recorded(self, criterion: HttpCriterion, arm: Arm) -> Gauge:
+        """The text names the flag: one rollout at a time steps it, so no other one asks for the same."""
+        flag = self.plan.flag
+        text = " ".join((criterion.id, arm, flag.provider, flag.project or "", flag.environment, flag.key))
+        dates = self._grid(QueryKind.RECORDED_AT, text)
+        return Gauge(self._grid(QueryKind.RECORDED, text), (dates,))
+
+    def _alert(self, criterion: AlertCriterion) -> AlertNeed:
+        since = self.start - self.lookback
+        firing = Query(QueryKind.RAW, counter_selector(alerts_selector(criterion.alert, criterion.labels)), since, self.now)
+        announced = Query(QueryKind.ANNOUNCED, criterion.alert, since, self.now)
+        if criterion.fresh is None:
+            return AlertNeed(criterion, firing, Query(QueryKind.RULE, criterion.alert, since, self.now), announced)
+        fresh = counter_selector(self._filled(criterion.fresh, Arm.CANARY))
+        return AlertNeed(criterion, firing, Query(QueryKind.RAW, fresh, since, self.now), announced)
 
     def _counters(self, criterion: RatioCriterion, arm: Arm) -> Counters:
         return Counters(self._raw(criterion.bad, arm), self._raw(criterion.total, arm))

@@ -13,17 +13,16 @@ from typing import Protocol
 
 import numpy as np
 
+from rolloutctl.judge.rate_stand import RateStand, decide, time_to, times
 from rolloutctl.judge.rates.counts import NOBODY, Counts, Flags, Floats, Strata
 from rolloutctl.judge.rates.estimate import ratio_so_far
-from rolloutctl.judge.rates.interval import interval
+from rolloutctl.judge.rates.interval import group_of, interval
 from rolloutctl.judge.rates.process import compared
-from rolloutctl.judge.rates.settings import HARM, HARMLESS, QUIET, RateSettings
+from rolloutctl.judge.rates.settings import HARM, QUIET, RateSettings
 from rolloutctl.judge.rates.single import SingleTrack
 from rolloutctl.judge.rates.track import RateTrack, breach_evidence
 from rolloutctl.judge.words import count, number, percent, span
 
-_FEW = 6.0
-_MANY = 3.0
 _LITTLE = math.log(10.0)
 
 
@@ -126,20 +125,41 @@ class Against:
     def log_e(self) -> Floats:
         return self.track.log_e
 
-    def _sums(self, cell: int) -> tuple[float, float, float, float]:
+    def stand(self, cell: int) -> RateStand:
         n, x, m, y = self._running[cell].tolist()
-        return n, x, m, y
+        track = self.track
+        return RateStand(
+            n,
+            x,
+            m,
+            y,
+            ratio=float(track.ratio[cell]),
+            phi=float(track.phi[cell]),
+            tolerated=float(track.tolerated[cell]),
+            spread=float(track.spread[cell]),
+            log_e=float(track.log_e[cell]),
+            log_p=float(track.log_p[cell]),
+            by_ratio=bool(track.by_ratio[cell]),
+            elapsed_s=(cell + 1) * self.settings.cell_s,
+        )
+
+    @property
+    def _group(self) -> int:
+        return group_of(self.settings.horizon)
+
+    @cached_property
+    def _intervals(self) -> dict[int, tuple[float, float]]:
+        """By cell: the sentence and the numbers of a look show the same one."""
+        return {}
+
+    def interval_at(self, cell: int) -> tuple[float, float]:
+        if cell not in self._intervals:
+            self._intervals[cell] = self._interval(cell)
+        return self._intervals[cell]
 
     def _interval(self, cell: int) -> tuple[float, float]:
         strata = self.counts.until(cell + 1).strata(without_baseline=int(self.track.left_out[cell]))
-        return interval(strata, float(self.track.phi[cell]))
-
-    def _range(self, cell: int) -> str:
-        low, high = self._interval(cell)
-        _, x, _, y = self._sums(cell)
-        if low <= 0 and math.isinf(high):
-            return f"on {count(x + y)} {self.events} so far"
-        return _shown(float(self.track.ratio[cell]), low, high)
+        return interval(strata, float(self.track.phi[cell]), self._group)
 
     def _left_out(self, cell: int) -> str:
         host = int(self.track.left_out[cell])
@@ -173,9 +193,9 @@ class Against:
     def _times(self, cell: int, first: int) -> str:
         strata = self.counts.until(cell + 1).strata(without_baseline=int(self.track.left_out[cell]))
         late = Strata(*(part[first:] for part in (strata.n, strata.x, strata.m, strata.y)))
-        low, high = interval(late, float(self.track.phi[cell]))
+        low, high = interval(late, float(self.track.phi[cell]), self._group)
         estimate = float(ratio_so_far(late.running())[-1])
-        return _shown(estimate, low, high)
+        return times(estimate, low, high)
 
     def host(self, cell: int) -> str:
         at = int(self.track.hold_host[cell])
@@ -185,44 +205,15 @@ class Against:
         return f"it would be a breach, but host {self.host(cell)} alone explains it: without it the others look clean."
 
     def stands(self, cell: int) -> str:
-        n, x, m, y = self._sums(cell)
-        if n <= 0 or m <= 0:
-            who = "canary" if n <= 0 else "baseline"
-            return (
-                f"no traffic of the {who} to compare with" if who == "baseline" else "no canary traffic; check flag and routing"
-            )
-        if x + y == 0:
-            return f"no {self.events} in either arm, in {count(n)} of the canary and {count(m)} of the baseline"
-        return f"{self._range(cell)}{self._left_out(cell)}"
+        stand = self.stand(cell)
+        bare = stand.bare(self.events)
+        return bare or f"{stand.range(self.events, *self.interval_at(cell))}{self._left_out(cell)}"
 
     def passes(self, cell: int) -> str:
-        """What is excluded: the rejected ratio, or bad events over the slack."""
-        stands = self.stands(cell)
-        if self.settings.slack > 0 and not self.track.by_ratio[cell]:
-            return f"{stands}; under the slack of {percent(self.settings.slack)}"
-        return f"{stands}; {number(self.settings.reject)} times is excluded"
+        return self.stand(cell).passes(self.stands(cell), self.settings)
 
     def seconds(self, cell: int, *, hoping: bool) -> tuple[float, float]:
-        n, x, m, y = self._sums(cell)
-        elapsed = (cell + 1) * self.settings.cell_s
-        events = x + y + ((_MANY * math.sqrt(x + y) + _FEW) if hoping else 0.0)
-        if n <= 0 or m <= 0:
-            return math.inf, math.inf
-        rate = events / elapsed
-        ratio, phi = float(self.track.ratio[cell]), float(self.track.phi[cell])
-        tolerated = float(self.track.tolerated[cell])
-        rejected = max(self.settings.reject * math.exp(-float(self.track.spread[cell])), 1.0 + 1e-6)
-        missing_e = -math.log(self.settings.alpha) - float(self.track.log_e[cell])
-        missing_p = -math.log(self.settings.beta) - float(self.track.log_p[cell])
-        worse = max(ratio, self.settings.reject) if hoping else ratio
-        better = min(ratio, 1.0) if hoping else ratio
-        to_breach = _time(missing_e, phi, rate, _growth(worse, tolerated, [tolerated * a for a in HARM], n, m))
-        to_pass = _time(missing_p, phi, rate, _growth(better, rejected, [r for r in HARMLESS if r < rejected], n, m))
-        if self.settings.slack > 0:
-            share = 0.0 if hoping else (x + 0.5) / (n + 1.0)
-            growth = max(share * math.log(c) + self.settings.slack * (1 - c) for c in (0.5, 0.2, 0.05, 0.01))
-            to_pass = min(to_pass, _time(missing_p, phi, n / elapsed, growth))
-        return to_breach, to_pass
+        return self.stand(cell).seconds(self.settings, hoping=hoping)
 
     def dominated_by(self, cell: int) -> str:
         """The segment with the largest surplus, if without it there is little against the others."""
@@ -237,12 +228,10 @@ class Against:
         return self.segments[worst] if breach_evidence(rest, self.track, self.settings, cell) < _LITTLE else ""
 
     def decide(self) -> str:
-        if self.settings.slack > 0:
-            return "More traffic of the canary, or a later deadline."
-        return "More exposure, a later deadline, or `slack`: the share of bad events under which a difference does not matter."
+        return decide(self.settings)
 
     def numbers(self, cell: int) -> Numbers:
-        low, high = self._interval(cell)
+        low, high = self.interval_at(cell)
         track, left = self.track, int(self.track.left_out[cell])
         return Numbers(
             estimate=float(track.ratio[cell]),
@@ -329,7 +318,7 @@ class Bound:
         better = max(low * math.log(c) - self.bound * (c - 1.0) for c in (0.8, 0.5, 0.2, 0.05, 0.01))
         missing_e = -math.log(self.alpha) - float(self.track.log_e[cell])
         missing_p = -math.log(self.beta) - float(self.track.log_p[cell])
-        return _time(missing_e, phi, rate, worse), _time(missing_p, phi, rate, better)
+        return time_to(missing_e, phi, rate, worse), time_to(missing_p, phi, rate, better)
 
     def dominated_by(self, cell: int) -> str:  # noqa: ARG002 - a declared share is not judged by segment
         return ""
@@ -353,28 +342,8 @@ class Bound:
         )
 
 
-def _shown(estimate: float, low: float, high: float) -> str:
-    if math.isinf(high):
-        return f"at least {number(low)} times the baseline's"
-    return f"{number(min(max(estimate, low), high))} times the baseline's (95 %: {number(low)} to {number(high)})"
-
-
 def _sums_of(strata: Strata) -> Floats:
     return np.cumsum(np.stack([part.sum(axis=1) for part in (strata.n, strata.x, strata.m, strata.y)], axis=1), axis=0)
-
-
-def _growth(true: float, tested: float, alternatives: Sequence[float], n: float, m: float) -> float:
-    """Expected log evidence per bad event of the alternative that gains most."""
-    p = true * n / (true * n + m)
-    q0 = tested * n / (tested * n + m)
-    shares = [a * n / (a * n + m) for a in alternatives]
-    return max((p * math.log(q / q0) + (1 - p) * math.log((1 - q) / (1 - q0)) for q in shares), default=0.0)
-
-
-def _time(missing: float, phi: float, rate: float, growth: float) -> float:
-    if missing <= 0:
-        return 0.0
-    return missing * phi / (rate * growth) if growth > 0 and rate > 0 else math.inf
 
 
 def quiet(part: Part) -> Flags:

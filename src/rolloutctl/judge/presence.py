@@ -48,7 +48,10 @@ def presence(parts: Mapping[str, Sequence[Floats]]) -> Presence:
 
 def _once(times: Sequence[Floats]) -> Floats:
     """In order, each time once. numpy's own `unique` imports its masked arrays, which takes longer than all of this."""
-    ordered = np.sort(np.concatenate(times))
+    ordered = times[0] if len(times) == 1 else np.sort(np.concatenate(times))
+    if (ordered[1:] > ordered[:-1]).all():
+        return ordered
+    ordered = np.sort(ordered)
     new = np.ones(len(ordered), dtype=np.bool_)
     new[1:] = ordered[1:] > ordered[:-1]
     found: Floats = ordered[new]

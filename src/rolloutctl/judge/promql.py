@@ -12,7 +12,7 @@ from functools import lru_cache
 import promql_parser
 
 from rolloutctl.errors import InvalidInput
-from rolloutctl.plan.promql import with_arm as fill_arm
+from rolloutctl.promql import with_arm as fill_arm
 
 _TEXT = re.compile(r"""(?P<quoted>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|`(?P<raw>[^`]*)`""")
 _OPERATORS = ("=", "!=", "=~", "!~")

@@ -156,18 +156,11 @@ class RateTeller:
         tolerated = part.track.tolerated[: at + 1] if isinstance(part, Against) else np.full(at + 1, numbers.tolerated)
         drawn = self.drawing.curves(at + 1, tolerated)
         ours, theirs, bounds = drawn.canary, drawn.baseline, drawn.bound
-        kept = range(max(0, at + 1 - CELLS_KEPT), at + 1)
-        cells = tuple(
-            Cell(
-                self.frame.start + (self.first + i + 1) * self.length,
-                _known(ours[i]),
-                _known(theirs[i]),
-                _known(bounds[i]),
-                bool(ours[i] > bounds[i]),
-                _known(part.log_e[i]),
-            )
-            for i in kept
-        )
+        first = max(0, at + 1 - CELLS_KEPT)
+        ends = self.frame.start + (self.first + np.arange(first, at + 1) + 1) * self.length
+        columns = (known_of(each[first : at + 1]) for each in (ours, theirs, bounds))
+        beyond = (ours[first : at + 1] > bounds[first : at + 1]).tolist()
+        cells = tuple(map(Cell, ends.tolist(), *columns, beyond, known_of(part.log_e[first : at + 1])))
         return Evidence(
             canary=_known(ours[-1]),
             baseline=_known(theirs[-1]),
@@ -194,6 +187,16 @@ class RateTeller:
             approximate=self.approximate,
             dominated_by=self.dominated_by(self._breached(at)) if self._breached(at) >= 0 else "",
         )
+
+
+def known_of(values: Floats) -> list[float | None]:
+    """Plain numbers; None for what is none."""
+    finite = np.isfinite(values)
+    plain: list[float | None] = values.tolist()
+    if not finite.all():
+        for at in np.flatnonzero(~finite).tolist():
+            plain[at] = None
+    return plain
 
 
 def _known(value: float) -> float | None:

@@ -32,14 +32,14 @@ from rolloutctl.judge.ratio_rule import FEWEST_TO_COMPARE, SHARED_INCIDENT
 from rolloutctl.judge.ruling import ArmSeen, Course, Flaw
 from rolloutctl.judge.sharing import alpha_of, beta_of
 from rolloutctl.judge.threshold import Missing
+from rolloutctl.judge.unsound import BROKEN_SHARE, CLIPPED_FROM, CLIPPED_SHARE, FEWEST_CLIPPED, clipped_often
 from rolloutctl.model.samples import Answer, Arm, Query, Series
 from rolloutctl.model.verdict import State
 
-_CLIPPED_SHARE = 0.01
-_BROKEN_SHARE = 0.2
+SHARED = "shared incident: the baseline is out of its bound as well, so nothing passes"
 _HISTORY_Z = 2.33
 """How sure one is of the ratio that history had, in standard deviations."""
-_EVENTS = "bad events"
+EVENTS = "bad events"
 _NO_NUMBERS = Missing(
     State.NOT_A_NUMBER, "over 20 % of the counters' samples in the newest window are no numbers.", "Samples that are numbers."
 )
@@ -53,10 +53,12 @@ class _Arm:
 
 
 def ratio_courses(need: RatioNeed, frame: Frame, answers: Mapping[Query, Answer], phase_index: int) -> tuple[Course, ...]:
-    return _Ratio(need, frame, answers, phase_index).courses()
+    return Ratio(need, frame, answers, phase_index).courses()
 
 
-class _Ratio:
+class Ratio:
+    """One criterion at one look."""
+
     def __init__(self, need: RatioNeed, frame: Frame, answers: Mapping[Query, Answer], phase_index: int) -> None:
         self.need, self.frame, self.criterion = need, frame, need.criterion
         self.before = need.criterion.versus == "before"
@@ -80,6 +82,8 @@ class _Ratio:
         self.beta = beta_of(frame.plan)
         self.queries = texts(queries_of(need))
         self.approximate = any(usable(answers, query).approximate for query in queries_of(need))
+        self.clipped: Mapping[str, Flags] = {}
+        """By segment, the judged cells in which bad events outnumbered all events."""
         self.ends: Floats = np.asarray(frame.start + length * np.arange(1, self.grid.ended + 1), dtype=np.float64)
 
     def _series(self, counters: Counters, answers: Mapping[Query, Answer]) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
@@ -99,14 +103,15 @@ class _Ratio:
         return _Arm(tally(theirs[1], span, self.labels), tally(theirs[0], span, self.labels), zero_is_real=True)
 
     def courses(self) -> tuple[Course, ...]:
-        names, apart = self._segments(), self._apart()
+        names, apart = self.segments(), self.apart()
         shares = {"": self.alpha / (2 if apart else 1)} | {name: self.alpha / 2 / len(apart) for name in apart}
         counts = {name: self._counts((name,) if name else names) for name in shares}
+        self.clipped = {name: flags for name, (_, flags) in counts.items()}
         against = self._against(counts, shares, names)
         whole = self._course("", counts[""], shares[""], against, None)
         return (whole, *(self._course(name, counts[name], shares[name], against, whole) for name in apart))
 
-    def _apart(self) -> tuple[str, ...]:
+    def apart(self) -> tuple[str, ...]:
         """Segments that get a verdict of their own."""
         if self.frame.segment is None:
             return ()
@@ -124,7 +129,7 @@ class _Ratio:
         asked = [(has, self._settings(shares[name] / each, self._prior(whole=not name))) for name, (has, _) in counts.items()]
         hosts = _hosts(self.canary), _hosts(self.baseline) if self.baseline else ()
         return {
-            name: Against(has, found, settings, *hosts, _EVENTS, segments=(name,) if name else names)
+            name: Against(has, found, settings, *hosts, EVENTS, segments=(name,) if name else names)
             for name, (has, settings), found in zip(counts, asked, track_together(asked), strict=True)
         }
 
@@ -132,7 +137,7 @@ class _Ratio:
     def _bounds(self) -> int:
         return (self.criterion.max is not None) + (self.criterion.min is not None)
 
-    def _segments(self) -> tuple[str, ...]:
+    def segments(self) -> tuple[str, ...]:
         """What both arms have: what one arm does not have cannot be compared."""
         ours = set(self.canary.total.segments)
         if self.baseline is None or not self.compares or self.before:
@@ -146,7 +151,7 @@ class _Ratio:
         hosts = _hosts(self.canary), _hosts(theirs)
         n, x = (part.on(names, hosts[0])[self.first :] for part in (self.canary.total, self.canary.bad))
         m, y = (part.on(names, hosts[1])[self.first :] for part in (theirs.total, theirs.bad))
-        slack = 1.0 + 1e-9
+        slack = CLIPPED_FROM
         clipped: Flags = np.logical_or((x > n * slack).any(axis=(1, 2)), (y > m * slack).any(axis=(1, 2)))
         return Counts(n, np.minimum(x, n), m, np.minimum(y, m)), clipped
 
@@ -184,7 +189,7 @@ class _Ratio:
             closes=closes,
             parts=parts,
             blocked=self._blocked(counts, clipped),
-            flaws=(Flaw(_NO_NUMBERS, self._broken()),),
+            flaws=(Flaw(_NO_NUMBERS, self.broken()),),
             arms=self._arms(segment),
             tell=self._teller(parts, counts, whole),
             low_traffic=whole is None,
@@ -218,7 +223,7 @@ class _Ratio:
             parts.append(self._versus_before(counts, each))
         n, x = counts.canary_all.sum(axis=2), counts.canary_bad.sum(axis=2)
         for bound, flip in bounds:
-            share, bad, events = (1.0 - bound, n - x, "good events short of the bound:") if flip else (bound, x, _EVENTS)
+            share, bad, events = (1.0 - bound, n - x, "good events short of the bound:") if flip else (bound, x, EVENTS)
             if 0.0 < share < 1.0:
                 parts.append(self._bound(n, bad, share, share, each, events, "the bound"))
         return tuple(parts)
@@ -250,7 +255,7 @@ class _Ratio:
         unsure = _HISTORY_Z * math.sqrt(phi * max(y, 1.0))
         tolerated = min(0.999, settings.tolerate * (y + unsure) / m) if m > 0 else 0.999
         rejected = settings.reject * max(y - unsure, 0.0) / m if m > 0 else 0.0
-        return self._bound(n, x, tolerated, max(rejected, 1e-12), alpha, _EVENTS, "the limit from before the start")
+        return self._bound(n, x, tolerated, max(rejected, 1e-12), alpha, EVENTS, "the limit from before the start")
 
     def _bound(self, n: Floats, x: Floats, bound: float, pass_bound: float, alpha: float, events: str, against: str) -> Part:
         found = single(n, x, bound, pass_bound, cell_s=self.grid.length, horizon=self._horizon, alpha=alpha, beta=self.beta)
@@ -261,14 +266,13 @@ class _Ratio:
         reasons = [""] * self.grid.ended
         judged = len(clipped)
         number = np.cumsum(clipped)
-        many = (number >= 2) & (number > _CLIPPED_SHARE * np.arange(1, judged + 1))
+        many = (number >= FEWEST_CLIPPED) & (number > CLIPPED_SHARE * np.arange(1, judged + 1))
         shared = self._shared(counts)
         for cell in np.flatnonzero(many | shared).tolist():
             if many[cell]:
-                how_often = f"in {int(number[cell])} of {cell + 1} cells bad events outnumber all events"
-                reasons[self.first + cell] = f"{how_often}: the counters do not belong together"
+                reasons[self.first + cell] = clipped_often(int(number[cell]), cell + 1)
             else:
-                reasons[self.first + cell] = "shared incident: the baseline is out of its bound as well, so nothing passes"
+                reasons[self.first + cell] = SHARED
         return reasons
 
     def _shared(self, counts: Counts) -> Flags:
@@ -280,14 +284,14 @@ class _Ratio:
         found: Flags = (m >= FEWEST_TO_COMPARE) & ((ratio > upper) | (ratio < lower))
         return found
 
-    def _broken(self) -> Flags:
+    def broken(self) -> Flags:
         width = self.grid.cells(self.criterion.window.total_seconds())
         bad = self.canary.total.broken + self.canary.bad.broken
         everything = self.canary.total.scrapes + self.canary.bad.scrapes
         if self.compares and self.baseline is not None:
             bad = bad + self.baseline.total.broken + self.baseline.bad.broken
             everything = everything + self.baseline.total.scrapes + self.baseline.bad.scrapes
-        found: Flags = sliding(bad, width) > _BROKEN_SHARE * np.maximum(sliding(everything, width), 1.0)
+        found: Flags = sliding(bad, width) > BROKEN_SHARE * np.maximum(sliding(everything, width), 1.0)
         return found
 
     def _arms(self, segment: str) -> tuple[ArmSeen, ...]:

@@ -22,14 +22,10 @@ from rolloutctl.judge.promql import name_and_labels
 from rolloutctl.judge.ratio_rule import FEWEST_BAD_TO_COMPARE, FEWEST_TO_COMPARE, Why, decide, fewest_events
 from rolloutctl.judge.threshold import Missing, Track
 from rolloutctl.judge.traffic import Traffic, Window
+from rolloutctl.judge.unsound import BROKEN_SHARE, CLIPPED_FROM, CLIPPED_SHARE, FEWEST_CLIPPED, clipped_often
 from rolloutctl.judge.words import percent, span
 from rolloutctl.model.samples import Arm, Series
 from rolloutctl.model.verdict import Evidence, State
-
-_BROKEN_SHARE = 0.2
-"""Of a window's samples: more that are no numbers, and the window is NOT_A_NUMBER."""
-_CLIPPED_SHARE = 0.01
-"""Of the judged cells: more with bad events above all events, and nothing passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +179,7 @@ class _Ratio:
             relative = None if theirs is None else self.limits.relative(theirs)
             values[cell], bases[cell] = value, theirs
             bounds[cell] = self.limits.shown(value, relative)
-            if (canary and canary.broken[cell] > _BROKEN_SHARE) or (self.compares and base and base.broken[cell] > _BROKEN_SHARE):
+            if (canary and canary.broken[cell] > BROKEN_SHARE) or (self.compares and base and base.broken[cell] > BROKEN_SHARE):
                 reasons[cell] = Why.BROKEN
             elif value is not None and n >= self.fewest:
                 few = m < self.fewest_baseline
@@ -286,10 +282,10 @@ class _Ratio:
         if bad is None or total is None:
             return ""
         judged = range(min(self.first, closed), closed)
-        more = sum(1 for cell in judged if bad.increments[cell] > total.increments[cell] * (1 + 1e-9))
-        if more < 2 or more <= _CLIPPED_SHARE * len(judged):
+        more = sum(1 for cell in judged if bad.increments[cell] > total.increments[cell] * CLIPPED_FROM)
+        if more < FEWEST_CLIPPED or more <= CLIPPED_SHARE * len(judged):
             return ""
-        return f"in {more} of {len(judged)} cells bad events outnumber all events: the counters do not belong together"
+        return clipped_often(more, len(judged))
 
     def _evidence(self, windows: _Windows, total: Counted | None, closed: int) -> Evidence:
         numbers = [round(window.total[-1]) if window and closed else None for window in windows]

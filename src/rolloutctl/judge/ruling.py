@@ -6,7 +6,6 @@ at any time: live, in a backtest, or again from the journal. The first breach st
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,49 +13,32 @@ from typing import Protocol
 
 import numpy as np
 
+from rolloutctl.judge.as_of import AsOf, Says, judged
 from rolloutctl.judge.frame import Frame
 from rolloutctl.judge.freshness import overdue
 from rolloutctl.judge.presence import Presence
 from rolloutctl.judge.rates.counts import Flags, Floats
 from rolloutctl.judge.threshold import HardBreach, Missing
-from rolloutctl.judge.words import span, span_long
+from rolloutctl.judge.words import span
 from rolloutctl.model.verdict import Evidence, State, Verdict
 
 _TICK_S = 0.002
 _STAYS = "Nothing in this phase: a breach stays for the attempt."
 
 
-class Teller(Protocol):
-    """Puts what the tests found into words and numbers, as of a cell."""
+class Teller(Says, Protocol):
+    """The same with what is only told of a course."""
 
     def breach(self, cell: int) -> str:
         """Why the cell is a breach."""
         ...
 
-    def one_host(self, cell: int) -> tuple[str, str]:
-        """(host, sentence)."""
-        ...
-
-    def passes(self, cell: int) -> str: ...
-
-    def stands(self, cell: int) -> str:
-        """How things stand without a verdict, in half a sentence."""
-        ...
-
-    def needed_s(self, cell: int) -> float:
-        """Seconds to a verdict at the present rate; infinite: none comes."""
-        ...
-
     def at_best_s(self, cell: int) -> float:
-        """The same if traffic and bad events are as many as can be hoped for."""
+        """Seconds to a verdict if traffic and bad events are as many as can be hoped for."""
         ...
 
     def dominated_by(self, cell: int) -> str:
         """The one segment that explains a breach of the whole; empty: none does."""
-        ...
-
-    def decide(self) -> str:
-        """What would bring a verdict where the present rate does not."""
         ...
 
     def evidence(self, cell: int) -> Evidence: ...
@@ -249,75 +231,36 @@ class _Ruling:
                 f"The first complete look, {span(course.length)} long.",
                 min(self.frame.origin, self.now),
             )
-        if course.hold[cell]:
-            _, why = self.tell.one_host(cell)
-            change = "The host back to normal, or replaced; the others getting as bad would be a breach."
-            return self._verdict(State.ONE_HOST, why, change, self._since(course.hold))
-        if course.passing[cell]:
-            change = "Evidence that the canary is worse than tolerated; judging goes on until the phase ends."
-            return self._verdict(State.PASS, f"{self.tell.passes(cell)}.", change, self._since(course.passing))
-        return self._low_traffic() or self._pending()
+        hold, passing = bool(course.hold[cell]), bool(course.passing[cell])
+        here = course.hold if hold else course.passing if passing else ~course.hold & ~course.passing
+        stands = AsOf(
+            criterion=course.criterion,
+            segment=course.segment,
+            cell=cell,
+            length=course.length,
+            hold=hold,
+            passing=passing,
+            passed=bool(course.passed[cell]),
+            blocked=course.blocked[cell],
+            hold_s=course.hold_s,
+            since=self._since(here),
+            low_for=self._low_for,
+        )
+        return judged(stands, self.frame, self.now, self.tell)
 
     def _since(self, flags: Flags) -> float:
         before = np.flatnonzero(~flags[: self.closed])
         return self.course.end(int(before[-1]) + 1 if len(before) else self.course.first)
 
-    def _low_traffic(self) -> Verdict | None:
-        course = self.course
-        early = course.end(self.cell) - self.frame.origin < self.frame.min_time
-        if (
-            early
-            or not course.low_traffic
-            or course.blocked[self.cell]
-            or course.passed[self.cell]
-            or not self._is_low(self.cell)
-        ):
-            return None
-        begun = self.cell
-        while begun > course.first and self.cell - begun < self.frame.grace and self._is_low(begun - 1):
-            begun -= 1
-        left = span_long(max(0.0, self.frame.deadline - self.now))
-        missing = Missing(
-            State.LOW_TRAFFIC,
-            f"{self.tell.stands(self.cell)}; at this rate no verdict is possible in the {left} until the deadline.",
-            self.tell.decide(),
-        )
-        since = course.end(begun)
-        verdict = self._verdict(missing.state, missing.why, missing.would_change, since=since)
-        return replace(verdict, missing_since=since, grace_over=self.cell - begun >= self.frame.grace)
+    def _low_for(self) -> int:
+        course, cells = self.course, 0
+        if not course.low_traffic:
+            return 0
+        while cells <= self.frame.grace and self.cell - cells >= course.first and self._is_low(self.cell - cells):
+            cells += 1
+        return cells
 
     def _is_low(self, cell: int) -> bool:
         course = self.course
         needed = self.tell.at_best_s(cell)
         return course.end(cell) + needed > self.frame.deadline + course.length
-
-    def _pending(self) -> Verdict:
-        course, cell = self.course, self.cell
-        stands = self.tell.stands(cell)
-        since = self._since(~course.hold & ~course.passing)
-        if course.blocked[cell]:
-            return self._verdict(State.PENDING, f"{stands}; {course.blocked[cell]}.", "The end of that.", since)
-        if course.passed[cell]:
-            early = self.frame.min_time - (course.end(cell) - self.frame.start)
-            if early > 0:
-                why = f"{stands}; nothing passes before {span(self.frame.min_time)} of the phase, {span(early)} more."
-            else:
-                why = f"{stands}; has to stay so for {span(course.hold_s)} without a break."
-            return self._verdict(State.PENDING, why, "Time, if nothing changes.", since)
-        needed = self.tell.needed_s(cell)
-        if np.isinf(needed):
-            return self._verdict(State.PENDING, f"{stands}; as things are, no verdict comes.", self.tell.decide(), since)
-        return self._verdict(
-            State.PENDING, f"needs about {_more(needed)}: {stands}.", f"About {_more(needed)} of traffic as it is.", since
-        )
-
-
-def _more(seconds: float) -> str:
-    """`47 more minutes`."""
-    if seconds < 90:
-        return f"{max(5, 5 * math.ceil(seconds / 5))} more seconds"
-    if seconds < 120 * 60:
-        return f"{round(seconds / 60)} more minutes"
-    if seconds < 48 * 3600:
-        return f"{round(seconds / 3600)} more hours"
-    return f"{seconds / 86400:,.0f} more days"

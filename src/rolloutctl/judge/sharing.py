@@ -11,8 +11,8 @@ from rolloutctl.plan.model import Plan
 
 def alpha_of(plan: Plan, phase_index: int) -> float:
     """What one criterion of the phase may spend."""
-    judged = sum(1 for index in range(len(plan.phases)) if any(c.by_evidence for c in plan.criteria_of(index)))
-    criteria = sum(1 for criterion in plan.criteria_of(phase_index) if criterion.by_evidence)
+    judged = sum(1 for index in range(len(plan.phases)) if any(c.by_evidence for c in plan.judged_of(index)))
+    criteria = sum(1 for criterion in plan.judged_of(phase_index) if criterion.by_evidence)
     return float(plan.judge.alpha) / max(1, judged) / max(1, criteria)
 
 

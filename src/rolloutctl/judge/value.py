@@ -19,13 +19,13 @@ from rolloutctl.judge.freshness import called, unseen, was_unseen
 from rolloutctl.judge.gauges import Dated, Points, dated, points, scrape_times
 from rolloutctl.judge.grid import Grid, cell_length, closed_cells, sliding_sums
 from rolloutctl.judge.needs import Gauge, ValueNeed, compares, queries_of
+from rolloutctl.judge.segments import of_segment
 from rolloutctl.judge.threshold import HardBreach, Missing, Track
+from rolloutctl.judge.unsound import BROKEN_SHARE, empty, several, undated
 from rolloutctl.judge.value_hard import beyond_hard
 from rolloutctl.judge.words import percent, show_of, span
-from rolloutctl.model.samples import Arm, Samples, Series
+from rolloutctl.model.samples import Arm
 from rolloutctl.model.verdict import Evidence, State
-
-_BROKEN_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ class _Value:
         frame = self.frame
         label = frame.segment if segment else None
         together = frozenset({"__name__", frame.host or "", frame.segment or ""})
-        chosen = _of_segment(usable(self.answers, gauge.value), label, segment)
+        chosen = of_segment(usable(self.answers, gauge.value), label, segment)
         values = points(chosen, frame.start, self.step, self.size, together)
-        answers = {query.text: _of_segment(usable(self.answers, query), label, segment) for query in gauge.dated_by}
+        answers = {query.text: of_segment(usable(self.answers, query), label, segment) for query in gauge.dated_by}
         return _Arm(values, dated(answers, self.grid, self.step, self.size, frame.host))
 
     def _track(self, segment: str) -> Track:
@@ -127,7 +127,7 @@ class _Value:
         shares = [broken[end] / (broken[end] + numbers[end]) if broken[end] else 0.0 for end in ends]
         return _Window(
             mean=[
-                sums[end] / counts[end] if counts[end] and share <= _BROKEN_SHARE and not values.several[end] else None
+                sums[end] / counts[end] if counts[end] and share <= BROKEN_SHARE and not values.several[end] else None
                 for end, share in zip(ends, shares, strict=True)
             ],
             broken=shares,
@@ -186,11 +186,7 @@ class _Value:
 
     def _unseen(self, what: str, arm: _Arm) -> Missing | None:
         if arm.dates.missing and arm.values is not None:
-            return Missing(
-                State.NO_DATA,
-                f"{what} has a value, but {arm.dates.missing} has no sample: nothing tells how old the value is.",
-                "A sample of it, or `fresh` naming the selector that dates the value.",
-            )
+            return undated(what, arm.dates.missing)
         if arm.values is None:
             return unseen(what, None, self.frame.now, self.frame.max_age)
         last = self.frame.start + (self.size - 1) * self.step
@@ -200,18 +196,13 @@ class _Value:
         values = arm.values
         if values is None or not (values.several[-1] or (window.several and window.several[-1])):
             return None
-        labels = ", ".join(values.differ_in)
-        return Missing(
-            State.AMBIGUOUS,
-            f"{what} has several series where one is meant; they differ in {labels}.",
-            f"An expression that sums or selects by {labels}.",
-        )
+        return several(what, values.differ_in)
 
     def _broken(self, what: str, arm: _Arm, window: _Window) -> Missing | None:
         values = arm.values
         if values is not None and not window.broken and values.broken[-1] and not values.numbers[-1]:
             return Missing(State.NOT_A_NUMBER, f"the value of {what} is no number.", "A number.")
-        if not window.broken or window.broken[-1] <= _BROKEN_SHARE:
+        if not window.broken or window.broken[-1] <= BROKEN_SHARE:
             return None
         return Missing(
             State.NOT_A_NUMBER,
@@ -223,11 +214,7 @@ class _Value:
         """Fresh samples behind the expression, and still nothing comes out of it."""
         if not window.mean or not self._is_empty(window, len(window.mean) - 1):
             return None
-        return Missing(
-            State.NO_DATA,
-            f"the expression gives no value for {what}, although its selectors have fresh samples.",
-            "An expression that gives a number; look for a comparison or labels that match nothing.",
-        )
+        return empty(what)
 
     def _is_empty(self, window: _Window, cell: int) -> bool:
         return window.mean[cell] is None and self.grid.end(cell) >= self.frame.start + self.first_point * self.step - 1e-6
@@ -266,13 +253,3 @@ class _Value:
             series=canary.values.series if canary.values else 0,
             queries=self.queries,
         )
-
-
-def _of_segment(samples: Samples, label: str | None, segment: str) -> Samples:
-    """The series of one segment; series that do not carry the label at all belong to every segment."""
-    if label is None:
-        return samples
-    chosen: tuple[Series, ...] = tuple(series for series in samples.series if series.label(label) == segment)
-    if not chosen and not any(series.label(label) for series in samples.series):
-        return samples
-    return Samples(chosen, samples.warnings)

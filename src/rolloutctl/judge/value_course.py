@@ -9,10 +9,11 @@ from enum import Enum, auto
 
 import numpy as np
 
-from rolloutctl.judge.blocks import BlockInputs, BlockTrack, Scale
+from rolloutctl.judge.blocks import BlockInputs, BlockTrack, Scale, Settings
 from rolloutctl.judge.drawing import sliding
 from rolloutctl.judge.frame import Frame
 from rolloutctl.judge.presence import Presence
+from rolloutctl.judge.rate_course import known_of
 from rolloutctl.judge.rates.counts import NOBODY, Flags, Floats
 from rolloutctl.judge.rates.settings import QUIET
 from rolloutctl.judge.ruling import ArmSeen, Course, Flaw
@@ -159,18 +160,11 @@ class BlockTeller:
         log_e = part.track.log_e if part is not None else np.zeros(at + 1)
         worse = self.criterion.better == "lower" if self.criterion.compares or self.criterion.max is not None else False
         worse = worse or (self.criterion.max is not None)
-        kept = range(max(0, at + 1 - CELLS_KEPT), at + 1)
-        cells = tuple(
-            Cell(
-                self.frame.start + (self.first + i + 1) * self.length,
-                _known(ours[i]),
-                _known(theirs[i]),
-                _known(bounds[i]),
-                bool(ours[i] > bounds[i] if worse else ours[i] < bounds[i]),
-                _known(float(log_e[i])),
-            )
-            for i in kept
-        )
+        kept = slice(max(0, at + 1 - CELLS_KEPT), at + 1)
+        ends = self.frame.start + (self.first + np.arange(kept.start, kept.stop) + 1) * self.length
+        columns = (known_of(each[kept]) for each in (ours, theirs, bounds))
+        beyond = (ours[kept] > bounds[kept] if worse else ours[kept] < bounds[kept]).tolist()
+        cells = tuple(map(Cell, ends.tolist(), *columns, beyond, known_of(log_e[kept])))
         found = Evidence(
             canary=_known(ours[-1]),
             baseline=_known(theirs[-1]),
@@ -187,7 +181,6 @@ class BlockTeller:
         track, settings = part.track, part.inputs.settings
         host, left = int(track.hold_host[at]), int(track.left_out[at])
         bar = float(track.alarm_from[at])
-        tolerated = {Scale.RATIO: math.exp(settings.sign * bar), Scale.DIFFERENCE: bar, Scale.LEVEL: settings.bound}
         return Evidence(
             canary=found.canary,
             baseline=found.baseline,
@@ -204,7 +197,7 @@ class BlockTeller:
             log_e_needed=-math.log(settings.alpha),
             log_p=_known(float(track.log_p[at])),
             log_p_needed=-math.log(settings.beta),
-            tolerated=tolerated[settings.scale],
+            tolerated=_tolerated(settings, bar),
             needed_s=_known(self.needed_s(cell)),
             host=self.hosts[host] if host != NOBODY else "",
             left_out=self.baseline_hosts[left] if left != NOBODY else "",
@@ -286,6 +279,16 @@ def _range(low: float, high: float, show: object) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
     return f" (95 %: {show(low)} to {show(high)})"
+
+
+def _tolerated(settings: Settings, bar: float) -> float | None:
+    match settings.scale:
+        case Scale.RATIO:
+            return math.exp(settings.sign * bar)
+        case Scale.DIFFERENCE:
+            return bar
+        case Scale.LEVEL:
+            return settings.bound
 
 
 def _known(value: float) -> float | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rolloutctl.judge.answers import failed, texts, usable
-from rolloutctl.judge.blocks import Better, BlockInputs, Scale, Settings, judge_blocks
+from rolloutctl.judge.blocks import Better, BlockInputs, BlockMemory, Scale, Settings
 from rolloutctl.judge.frame import Frame
 from rolloutctl.judge.freshness import called
 from rolloutctl.judge.gauges import scrape_times
@@ -22,12 +22,12 @@ from rolloutctl.judge.ruling import ArmSeen, Course, Flaw
 from rolloutctl.judge.segments import of_segment
 from rolloutctl.judge.sharing import alpha_of, beta_of
 from rolloutctl.judge.threshold import Missing
+from rolloutctl.judge.unsound import BROKEN_SHARE, empty, several, undated
 from rolloutctl.judge.value_course import BlockPart, BlocksOf, BlockTeller, course_of
 from rolloutctl.judge.value_hard import hard_breach
 from rolloutctl.model.samples import Answer, Arm, Query, Samples
 from rolloutctl.model.verdict import State
 
-_BROKEN_SHARE = 0.2
 _NO_NUMBERS = Missing(
     State.NOT_A_NUMBER,
     "over 20 % of the values in the newest window are no numbers.",
@@ -48,14 +48,19 @@ class _Arm:
     """(minutes, hosts) before the start."""
 
 
-def value_courses(need: ValueNeed, frame: Frame, answers: Mapping[Query, Answer], phase_index: int) -> tuple[Course, ...]:
+def value_courses(
+    need: ValueNeed, frame: Frame, answers: Mapping[Query, Answer], phase_index: int, memory: BlockMemory | None = None
+) -> tuple[Course, ...]:
     """The whole; with `by_segment` every segment that the canary was seen with or that is required instead."""
-    return _Value(need, frame, answers, phase_index).courses()
+    return _Value(need, frame, answers, phase_index, memory or BlockMemory()).courses()
 
 
 class _Value:
-    def __init__(self, need: ValueNeed, frame: Frame, answers: Mapping[Query, Answer], phase_index: int) -> None:
+    def __init__(
+        self, need: ValueNeed, frame: Frame, answers: Mapping[Query, Answer], phase_index: int, memory: BlockMemory
+    ) -> None:
         self.need, self.frame, self.answers, self.criterion = need, frame, answers, need.criterion
+        self.memory = memory
         self.before = need.criterion.versus == "before"
         self.baseline = need.baseline
         if need.baseline is not None and any(failed(answers, q) for q in (need.baseline.value, *need.baseline.dated_by)):
@@ -103,7 +108,7 @@ class _Value:
     def _course(self, segment: str, alpha: float) -> Course:
         canary = self._arm(self.need.canary, segment)
         base = self._arm(self.baseline, segment) if self.baseline is not None else None
-        parts = self._parts(canary, base, alpha)
+        parts = self._parts(segment, canary, base, alpha)
         closes = closing_times(self._seen(canary, base), self.ends, self.frame.max_age)
         theirs = base.cells if base is not None else np.full((self.cells, 1), np.nan)
         tell = BlockTeller(
@@ -134,7 +139,7 @@ class _Value:
         arms = [canary, base] if self.compares and base is not None else [canary]
         return together(scrape.seen for arm in arms for scrape in arm.scrapes)
 
-    def _parts(self, canary: _Arm, base: _Arm | None, alpha: float) -> tuple[BlockPart, ...]:
+    def _parts(self, segment: str, canary: _Arm, base: _Arm | None, alpha: float) -> tuple[BlockPart, ...]:
         criterion = self.criterion
         bounds = [
             (float(bound), better)
@@ -143,9 +148,10 @@ class _Value:
         ]
         number = len(bounds) + (1 if criterion.compares else 0)
         each = alpha / max(1, number)
-        parts = [self._level(canary, base, bound, better, each) for bound, better in bounds]
+        parts = [self._level(segment, canary, base, bound, better, each) for bound, better in bounds]
         if criterion.compares:
-            parts.insert(0, self._versus_before(canary, base, each) if self.before else self._versus(canary, base, each))
+            how = self._versus_before if self.before else self._versus
+            parts.insert(0, how(segment, canary, base, each))
         return tuple(parts)
 
     def _settings(self, scale: Scale, better: Better, alpha: float) -> Settings:
@@ -165,22 +171,22 @@ class _Value:
             hold_cells=math.ceil(self.criterion.hold.total_seconds() / self.grid.length - 1e-6) if scale is Scale.LEVEL else 0,
         )
 
-    def _versus(self, canary: _Arm, base: _Arm | None, alpha: float) -> BlockPart:
+    def _versus(self, segment: str, canary: _Arm, base: _Arm | None, alpha: float) -> BlockPart:
         better = Better.LOWER if self.criterion.better == "lower" else Better.HIGHER
         scale = Scale.RATIO if self.criterion.margins[0].relative else Scale.DIFFERENCE
         theirs = base.cells[self.first :] if base is not None else np.full((self.cells - self.first, 1), np.nan)
         past = base.past if base is not None else None
         inputs = BlockInputs(canary.cells[self.first :], theirs, self.grid.length, past, self._settings(scale, better, alpha))
-        return BlockPart(BlocksOf.ARM, inputs, judge_blocks(inputs))
+        return BlockPart(BlocksOf.ARM, inputs, self.memory.judge(segment, inputs))
 
-    def _level(self, canary: _Arm, base: _Arm | None, bound: float, better: Better, alpha: float) -> BlockPart:
+    def _level(self, segment: str, canary: _Arm, base: _Arm | None, bound: float, better: Better, alpha: float) -> BlockPart:
         settings = replace(self._settings(Scale.LEVEL, better, alpha), bound=bound)
         theirs = base.cells[self.first :] if base is not None else None
         past = _past_of_level(canary, base)
         inputs = BlockInputs(canary.cells[self.first :], theirs, self.grid.length, past, settings)
-        return BlockPart(BlocksOf.BOUND, inputs, judge_blocks(inputs))
+        return BlockPart(BlocksOf.BOUND, inputs, self.memory.judge(segment, inputs))
 
-    def _versus_before(self, canary: _Arm, base: _Arm | None, alpha: float) -> BlockPart:
+    def _versus_before(self, segment: str, canary: _Arm, base: _Arm | None, alpha: float) -> BlockPart:
         """As a level: what the same service had before the start, and what that leaves unsure."""
         better = Better.LOWER if self.criterion.better == "lower" else Better.HIGHER
         usual, unsure = _usual(base.past if base is not None else None)
@@ -200,9 +206,12 @@ class _Value:
             empty = replace(settings, bound=0.0)
             nothing = BlockInputs(np.full_like(canary.cells[self.first :], np.nan), None, self.grid.length, None, empty)
             return BlockPart(
-                BlocksOf.BEFORE, nothing, judge_blocks(nothing), "the time before the start has no values to compare with"
+                BlocksOf.BEFORE,
+                nothing,
+                self.memory.judge(segment, nothing),
+                "the time before the start has no values to compare with",
             )
-        breach, certain = (judge_blocks(one) for one in inputs)
+        breach, certain = (self.memory.judge(segment, one) for one in inputs)
         return BlockPart(BlocksOf.BEFORE, inputs[0], replace(breach, passed=certain.passed, log_p=certain.log_p))
 
     def _arms(self, segment: str, canary: _Arm, base: _Arm | None) -> tuple[ArmSeen, ...]:
@@ -216,7 +225,7 @@ class _Value:
                 found.append(ArmSeen(what, None))
                 continue
             for scrape in has.scrapes:
-                problem = None if scrape.seen is not None else _undated(what, scrape.selector)
+                problem = None if scrape.seen is not None else undated(what, scrape.selector)
                 found.append(ArmSeen(what, scrape.seen, problem))
         return tuple(found)
 
@@ -230,7 +239,7 @@ class _Value:
             ends = np.arange(1, self.cells + 1) * self.per_cell
             begins = np.maximum(ends - width * self.per_cell, 0)
             wrong, right = bad[ends] - bad[begins], good[ends] - good[begins]
-            found |= wrong > _BROKEN_SHARE * (wrong + right)
+            found |= wrong > BROKEN_SHARE * (wrong + right)
         return found
 
     def _flaws(self, segment: str, arms: Sequence[_Arm]) -> tuple[Flaw, ...]:
@@ -238,27 +247,10 @@ class _Value:
         last = np.arange(1, self.cells + 1) * self.per_cell
         for name, arm in zip((Arm.CANARY, Arm.BASELINE), arms, strict=False):
             what = called(name, self.frame.segment, segment)
-            found.append(Flaw(_several(what, arm.values), arm.values.several[last]))
+            found.append(Flaw(several(what, arm.values.differ_in), arm.values.several[last]))
             nothing = ~np.isfinite(arm.values.values).any(axis=1) & (arm.values.broken == 0) & ~arm.values.several
-            found.append(Flaw(_empty(what), nothing[last] & nothing[np.maximum(last - 1, 0)]))
+            found.append(Flaw(empty(what), nothing[last] & nothing[np.maximum(last - 1, 0)]))
         return tuple(found)
-
-
-def _several(what: str, values: Values) -> Missing:
-    labels = ", ".join(values.differ_in)
-    return Missing(
-        State.AMBIGUOUS,
-        f"{what} has several series where one is meant; they differ in {labels}.",
-        f"An expression that sums or selects by {labels}.",
-    )
-
-
-def _empty(what: str) -> Missing:
-    return Missing(
-        State.NO_DATA,
-        f"the expression gives no value for {what}, although its selectors have fresh samples.",
-        "An expression that gives a number; look for a comparison or labels that match nothing.",
-    )
 
 
 def _worse(amount: float, relative: bool, better: Better) -> float:
@@ -287,11 +279,3 @@ def _usual(past: Floats | None) -> tuple[float, float]:
         return float(minutes.mean()), float(minutes.std()) * _BEFORE_Z
     blocks = minutes[: whole * _BEFORE_BLOCK].reshape(whole, _BEFORE_BLOCK).mean(axis=1)
     return float(minutes.mean()), _BEFORE_Z * float(blocks.std(ddof=1)) / math.sqrt(whole)
-
-
-def _undated(what: str, selector: str) -> Missing:
-    return Missing(
-        State.NO_DATA,
-        f"{what} has a value, but {selector} has no sample: nothing tells how old the value is.",
-        "A sample of it, or `fresh` naming the selector that dates the value.",
-    )

@@ -16,14 +16,18 @@ from requests.auth import HTTPBasicAuth
 from rolloutctl import config
 from rolloutctl.errors import RolloutctlError
 from rolloutctl.metrics.decode import NotTheApi, TooManySeries, matrix, scalar
-from rolloutctl.metrics.failure import TooLarge, clean, down, of_response, scrubbed
-from rolloutctl.metrics.question import Instant, Range
+from rolloutctl.metrics.failure import Kept, TooLarge, clean, down, of_alertmanager, of_response, of_rules, scrubbed
+from rolloutctl.metrics.question import Announced, Instant, Range, Rules
+from rolloutctl.metrics.rules import Named, announced, rules
 from rolloutctl.metrics.uncollected import uncollected
 from rolloutctl.metrics.wire import MAX_BODY, BodyTooLarge, Wire, in_words
 from rolloutctl.model.samples import FailureKind, Samples, SourceFailure
 
+Question = Instant | Range | Rules | Announced
 Secrets = Callable[[config.Secret], str]
 T = TypeVar("T")
+_NAMES_IN_URL = 400
+"""Characters: this request cannot have a body, so that many names are not sent and all rules are read."""
 _AS_ASKED = {"nocache": "1"}
 """For VictoriaMetrics, which otherwise moves the times of a query to round ones and "now" half a minute back; others ignore
 it. https://docs.victoriametrics.com/victoriametrics/#prometheus-querying-api-enhancements"""
@@ -66,14 +70,21 @@ class Client:
         """The value of an expression that is a scalar."""
         return self._asked(Instant(text), ("scalar", "vector"), scalar)
 
-    def _asked(self, question: Instant | Range, types: tuple[str, ...], decode: Callable[[Any], T]) -> T | SourceFailure:
+    def rules(self, question: Rules) -> Named | SourceFailure:
+        return self._asked(question, (), rules)
+
+    def announced(self, question: Announced) -> Named | SourceFailure:
+        """Where the settings name an Alertmanager."""
+        return self._asked(question, (), announced)
+
+    def _asked(self, question: Question, types: tuple[str, ...], decode: Callable[[Any], T]) -> T | SourceFailure:
         try:
             found = self._answer(question, types, decode)
         except RolloutctlError as error:
             found = down(f"a secret of the source cannot be read: {error}")
         return scrubbed(found, self._known) if isinstance(found, SourceFailure) else found
 
-    def _answer(self, question: Instant | Range, types: tuple[str, ...], decode: Callable[[Any], T]) -> T | SourceFailure:
+    def _answer(self, question: Question, types: tuple[str, ...], decode: Callable[[Any], T]) -> T | SourceFailure:
         if self._credentials is None:
             self._authorise()
         self._wire.watch.begin()
@@ -84,18 +95,20 @@ class Client:
         if failure is not None:
             return failure
         answered = self._wire.kept.result_type if self._wire.kept else ""
-        if answered not in types:
+        if types and answered not in types:
             return down(f"the source answered {clean(answered) or 'nothing'} where a {types[0]} was asked for.")
         try:
             with uncollected():
                 return decode(result)
         except NotTheApi as error:
-            return down(f"the source {error}.")
+            who = "the Alertmanager" if isinstance(question, Announced) else "the source"
+            return down(f"{who} {error}.")
         except TooManySeries as error:
             return TooLarge(FailureKind.INVALID, f"the query is too wide: {error}.")
 
-    def _send(self, question: Instant | Range) -> tuple[SourceFailure | None, Any]:
+    def _send(self, question: Question) -> tuple[SourceFailure | None, Any]:
         connect_s, timeout_s = self._timeouts
+        url = self._url_of(question)
         result: Any = None
         try:
             result = self._ask(question)
@@ -104,16 +117,19 @@ class Client:
             return TooLarge(FailureKind.DOWN, why), None
         except Exception as error:  # noqa: BLE001  whatever it is, a source that fails is an answer
             if self._wire.kept is None and not self._wire.watch.aborted:
-                return down(in_words(error, self._url, timeout_s=timeout_s, connect_timeout_s=connect_s)), None
+                return down(in_words(error, url, timeout_s=timeout_s, connect_timeout_s=connect_s)), None
         if self._wire.watch.aborted:
             # A socket that was shut down looks like a server that ended its answer early, and politely.
             late = requests.Timeout()
-            return down(in_words(late, self._url, timeout_s=timeout_s, connect_timeout_s=connect_s)), None
+            return down(in_words(late, url, timeout_s=timeout_s, connect_timeout_s=connect_s)), None
         # The library raises for an answer that is no success; what was kept of the answer says more than its error.
         kept = self._wire.kept
-        return (down("the source gave no answer.") if kept is None else of_response(kept, self._url)), result
+        return (down("the source gave no answer.") if kept is None else _failure(question, kept, url)), result
 
-    def _ask(self, question: Instant | Range) -> Any:
+    def _url_of(self, question: Question) -> str:
+        return (self._settings.alertmanager or "").rstrip("/") if isinstance(question, Announced) else self._url
+
+    def _ask(self, question: Question) -> Any:
         # The library rounds times to seconds; what stands in `params` goes out as it is.
         match question:
             case Instant(text, at):
@@ -123,6 +139,18 @@ class Client:
                 exact = {"start": f"{start:.3f}", "end": f"{end:.3f}", **_AS_ASKED}
                 times = datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC)
                 return self._connect.custom_query_range(text, *times, f"{step:.3f}", params=exact)
+            case Rules(names):
+                # Servers that do not know a parameter answer with more than was asked for.
+                wanted: dict[str, Any] = {"type": "alert", "exclude_alerts": "true"}
+                if sum(map(len, names)) <= _NAMES_IN_URL:
+                    wanted["rule_name[]"] = list(names)
+                answer = self._wire.request("GET", f"{self._url}/api/v1/rules", params=wanted).json()
+                return answer.get("data") if isinstance(answer, dict) else None
+            case Announced(name):
+                escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+                shown = {"active": "true", "silenced": "true", "inhibited": "true", "unprocessed": "true"}
+                only = {"filter": f'alertname="{escaped}"', **shown}
+                return self._wire.request("GET", f"{self._url_of(question)}/api/v2/alerts", params=only).json()
             case _:
                 assert_never(question)
 
@@ -151,3 +179,13 @@ class Client:
         value = self._secrets(where).strip()
         self._known.add(value)
         return value
+
+
+def _failure(question: Question, kept: Kept, url: str) -> SourceFailure | None:
+    match question:
+        case Rules():
+            return of_rules(kept, url)
+        case Announced():
+            return of_alertmanager(kept, url)
+        case _:
+            return of_response(kept, url)

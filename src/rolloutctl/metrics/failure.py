@@ -65,6 +65,29 @@ def of_response(kept: Kept, url: str) -> SourceFailure | None:
     return down(_status(kept, url, message))
 
 
+def of_rules(kept: Kept, url: str) -> SourceFailure | None:
+    """The same for the list of rules, which not every server with Prometheus' queries has."""
+    if kept.status in (404, 405, 501):
+        return invalid("the source has no list of alerting rules; `fresh` may name a series that shows that they are evaluated.")
+    return of_response(kept, url)
+
+
+def of_alertmanager(kept: Kept, url: str) -> SourceFailure | None:
+    """The same for an Alertmanager."""
+    if kept.status == 200 and isinstance(kept.document, list):
+        return None
+    host = clean(urlsplit(url).netloc)
+    match kept.status:
+        case 200:
+            return down(f"{host} answers, but not as an Alertmanager; check `alertmanager` of the source.")
+        case 401 | 403:
+            return down(f"the Alertmanager at {host} refused the source's credentials ({kept.status}).")
+        case 404:
+            return down(f"there is no Alertmanager at {host} (404); check the path prefix in `alertmanager` of the source.")
+        case status:
+            return down(f"the Alertmanager at {host} failed ({status}).")
+
+
 def _of_success(kept: Kept, kind: str, message: str) -> SourceFailure | None:
     if kept.field("status") == "success":
         return None

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from rolloutctl.metrics.errand import Errand, Part
 from rolloutctl.metrics.failure import TooLarge, down, invalid
 from rolloutctl.metrics.limits import Limits
 from rolloutctl.metrics.planning import Planner
 from rolloutctl.metrics.question import Instant, Range
+from rolloutctl.metrics.scraped import raw_part, timestamps
 from rolloutctl.metrics.selector import CannotTell
 from rolloutctl.metrics.uncollected import uncollected
 from rolloutctl.metrics.window import WindowCache
@@ -37,6 +39,16 @@ _GROWTH, _CAREFUL_GROWTH = 8.0, 2.0
 _MAX_MERGED_SERIES = 50_000
 _MAX_UNWANTED = 50
 """Series that come along and nobody wanted, besides twice as many as somebody wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Dated:
+    """A TIMESTAMP query that is known from `since` to `cut` once `raw` is answered."""
+
+    query: Query
+    since: float
+    raw: Query
+    cut: float
 
 
 class Fetching:
@@ -65,6 +77,7 @@ class Fetching:
     async def answers(self, queries: Sequence[Query]) -> Mapping[Query, Answer]:
         """`queries` are distinct."""
         # Planning, decoding and handing out are work for the processor: not on the engine's loop.
+        await self._date(await asyncio.to_thread(self._long, queries))
         errands = await asyncio.to_thread(self._planned, queries)
         await asyncio.gather(*(self._run(errand) for errand in errands))
         return self._answers
@@ -80,6 +93,46 @@ class Fetching:
                 else:
                     parts.append(Part(query, since, window))
             return self._planner.planned(parts)
+
+    def _long(self, queries: Sequence[Query]) -> list[_Dated]:
+        """Queries whose scrapes of a long time nobody knows yet."""
+        found = []
+        with self._cache.lock:
+            for query in queries:
+                since = self._cache.window(query).missing_from()
+                instead = raw_part(query, since)
+                if instead is not None:
+                    found.append(_Dated(query, since, *instead))
+        return found
+
+    async def _date(self, dated: Sequence[_Dated]) -> None:
+        """Make what is old of them known from raw samples. Where that fails all of it is asked as it was wanted."""
+        if not dated:
+            return
+        raw = Fetching(
+            self._ask,
+            # Kept only until it has been read: those who want the samples themselves ask from another time on.
+            WindowCache(),
+            self._limits,
+            self._planner,
+            max_series=self._max_series,
+            monotonic=self._monotonic,
+            give_up_at=self._give_up_at,
+        )
+        answers = await raw.answers(tuple(dict.fromkeys(one.raw for one in dated)))
+        await asyncio.to_thread(self._keep_dated, dated, answers)
+
+    def _keep_dated(self, dated: Sequence[_Dated], answers: Mapping[Query, Answer]) -> None:
+        with self._cache.lock, uncollected():
+            for one in dated:
+                answer = answers[one.raw]
+                if not isinstance(answer, Samples) or answer.warnings:
+                    continue
+                series = timestamps(answer.series, one.query, one.since, one.cut)
+                if series is not None:
+                    window = self._cache.window(one.query)
+                    window.add(one.since, one.cut, series, one.query.end)
+                    self._cache.keep(one.query, window)
 
     async def _run(self, errand: Errand) -> SourceFailure | None:
         """Every part has an answer afterwards."""

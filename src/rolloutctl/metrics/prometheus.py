@@ -6,7 +6,9 @@ window that was fetched before only the newest part is fetched again. Whatever g
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -20,10 +22,11 @@ from rolloutctl.metrics.fetching import Fetching
 from rolloutctl.metrics.limits import Limits
 from rolloutctl.metrics.planning import Planner
 from rolloutctl.metrics.pool import Pool
-from rolloutctl.metrics.question import Instant, Range
+from rolloutctl.metrics.question import Announced, Instant, Range, Rules
+from rolloutctl.metrics.rules import Named, chosen
 from rolloutctl.metrics.window import INGEST_DELAY_S, WindowCache
 from rolloutctl.model.outcome import Health
-from rolloutctl.model.samples import Answer, Query, Samples, SourceFailure
+from rolloutctl.model.samples import Answer, Query, QueryKind, Samples, SourceFailure
 
 if TYPE_CHECKING:
     from rolloutctl.metrics.client import Client
@@ -88,7 +91,33 @@ class PrometheusSource:
 
     async def fetch(self, queries: Sequence[Query]) -> Mapping[Query, Answer]:
         self._limits.tick()
-        distinct = tuple(dict.fromkeys(queries))
+        everything = tuple(dict.fromkeys(queries))
+        alerts = [query for query in everything if not query.kind.has_past]
+        if alerts:
+            distinct = tuple(query for query in everything if query.kind.has_past)
+            measured, watched = await asyncio.gather(self._measured(distinct), self._alerts(alerts))
+            return {**measured, **watched}
+        return await self._measured(everything)
+
+    async def _alerts(self, queries: Sequence[Query]) -> Mapping[Query, Answer]:
+        """The list of rules is one request; an Alertmanager is asked alert by alert."""
+        asked: dict[Rules | Announced, list[Query]] = defaultdict(list)
+        listed = [query for query in queries if query.kind is QueryKind.RULE]
+        if listed:
+            asked[Rules(tuple(sorted({query.text for query in listed})))] = listed
+        answers: dict[Query, Answer] = {}
+        for query in queries:
+            if query.kind is QueryKind.ANNOUNCED and self._settings.alertmanager is None:
+                answers[query] = Samples(())
+            elif query.kind is QueryKind.ANNOUNCED:
+                asked[Announced(query.text)].append(query)
+        found = await asyncio.gather(*(self._pool.run(partial(_named, question=question)) for question in asked))
+        for named, wanted in zip(found, asked.values(), strict=True):
+            for query in wanted:
+                answers[query] = named if isinstance(named, SourceFailure) else chosen(named, query)
+        return answers
+
+    async def _measured(self, distinct: Sequence[Query]) -> Mapping[Query, Answer]:
         exact = [query for query in distinct if not (self._limits.is_wide(query.text) and approximated(query))]
         answers = dict(await self._fetched(exact))
         for query, answer in answers.items():
@@ -118,6 +147,10 @@ class PrometheusSource:
 
     async def close(self) -> None:
         self._pool.close()
+
+
+def _named(client: Client, question: Rules | Announced) -> Named | SourceFailure:
+    return client.rules(question) if isinstance(question, Rules) else client.announced(question)
 
 
 def _samples(client: Client, question: Instant | Range, most: int) -> Samples | SourceFailure:

@@ -15,6 +15,20 @@ class Instant:
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """Every alerting rule with one of these names."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """The Alertmanager's active alerts of this name, silenced and inhibited ones too."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Range:
     """A range query; times in Unix s."""
 

@@ -179,9 +179,6 @@ class WindowCache:
         while self._size > self._max_samples:
             self._forget(next(iter(self._known)))
 
-    def knows(self, query: Query) -> bool:
-        return _key(query) in self._known
-
     def _forget(self, key: Key) -> None:
         if self._known.pop(key, None) is not None:
             self._size -= self._sizes.pop(key)

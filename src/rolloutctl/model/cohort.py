@@ -13,7 +13,7 @@ from rolloutctl.units import show_number
 class Value(BaseModel):
     """Base of the frozen values that are journalled or come from outside."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
 
 
 class Cohort(Value):

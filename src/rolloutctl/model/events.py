@@ -1,6 +1,6 @@
 """The journal's events: the closed list of kinds, one frozen body model per kind, and the canonical form they hash by.
 
-Three classes (`CLASS_OF`): requests and facts may be appended by any process whose role allows it; effects only with the
+Four classes (`class_of`): requests and facts may be appended by any process whose role allows it; effects only with the
 epoch of the current lease. A body holds no floats (decimals are strings) and no secrets.
 """
 
@@ -17,40 +17,43 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from rolloutctl.errors import JournalCorrupt
-from rolloutctl.model.cohort import Cohort, CohortState, Target, Value
+from rolloutctl.model.body import Body
+from rolloutctl.model.cohort import Cohort, CohortState, Target
 from rolloutctl.model.fields import Duration, Instant
 from rolloutctl.model.kinds import (
-    GENESIS,
     HASH_DOMAIN,
-    JOURNAL_STREAM,
     Action,
-    EventClass,
     HoldKind,
     Kind,
     Purpose,
     Reality,
-    class_of,
-    rollout_stream,
+    Role,
 )
+from rolloutctl.model.run_events import (
+    Notified,
+    RunCreated,
+    RunEnded,
+    StepFailed,
+    StepIntent,
+    StepOk,
+    StepReconciled,
+    StepUnknown,
+)
+from rolloutctl.model.signed import Signed
 from rolloutctl.model.verdict import shown_as
 from rolloutctl.units import show_time
 
 __all__ = [
-    "GENESIS",
-    "JOURNAL_STREAM",
-    "Action",
-    "EventClass",
-    "HoldKind",
-    "Kind",
-    "Purpose",
-    "Reality",
-    "class_of",
-    "rollout_stream",
+    "Body",
+    "Notified",
+    "RunCreated",
+    "RunEnded",
+    "StepFailed",
+    "StepIntent",
+    "StepOk",
+    "StepReconciled",
+    "StepUnknown",
 ]
-
-
-class Body(Value):
-    v: Literal[1] = 1
 
 
 class Asked(Body):
@@ -62,6 +65,8 @@ class Asked(Body):
 class AdvanceRequested(Asked):
     to: str
     """Name of the phase to enter; `done` ends the last phase."""
+    break_glass: str = ""
+    """Why it is entered although the way back is not proved; empty: it is not."""
 
 
 class BackRequested(Asked):
@@ -86,7 +91,11 @@ class AbortRequested(Asked):
 
 class ApprovalGiven(Asked):
     phase: str
-    """The phase that may be entered with it."""
+    """The phase that may be entered with it; empty: it approves an amendment."""
+    amendment: str = ""
+    """Digest of the plan that may take the sealed one's place."""
+    signed: Signed | None = None
+    """By whom it was given, for certain; absent: as the operating system says, unauthenticated."""
 
 
 class GateSigned(Asked):
@@ -94,6 +103,21 @@ class GateSigned(Asked):
     go: bool
     checks: tuple[str, ...] = ()
     """The checks that were confirmed, word for word."""
+    signed: Signed | None = None
+    """By whom it was signed, for certain; absent: as the operating system says, unauthenticated."""
+
+
+class AmendRequested(Asked):
+    was_digest: str
+    """Of the plan in force, as whoever asks has seen it."""
+    plan_digest: str
+    """Of the plan to come, by its canonical form."""
+    plan_blob: str
+    """Digest of the blob that holds its text."""
+    changes: tuple[str, ...] = ()
+    """What differs, key by key, in words."""
+    signed: Signed | None = None
+    """By whom it was asked for, for certain; absent: as the operating system says, unauthenticated."""
 
 
 class CountdownPostponed(Asked):
@@ -121,6 +145,27 @@ class RolloutSealed(Body):
     snapshot: CohortState
     """What the flag served before the start."""
     source: str
+    runbook: str = ""
+    """Id of the runbook that is the way back; empty: turning the flag off is all."""
+    runbook_digest: str = ""
+    """What it does, as rehearsals are bound to it: its `exec_digest`."""
+    runbook_blob: str = ""
+    """Digest of the blob that holds its text as it was read."""
+
+
+class PlanAmended(Body):
+    request: int
+    """The request that it carries out."""
+    by: str
+    """Who asked for it."""
+    why: str
+    title: str
+    owner: str
+    was_digest: str
+    plan_digest: str
+    plan_blob: str
+    changes: tuple[str, ...] = ()
+    at: Instant
 
 
 class PhaseWaiting(Body):
@@ -142,6 +187,8 @@ class PhaseBaking(Body):
 class PhaseReady(Body):
     phase: str
     at: Instant
+    blob: str = ""
+    """Digest of the blob with the evidence of the look that found it READY."""
 
 
 class VerdictChanged(Body):
@@ -156,7 +203,7 @@ class VerdictChanged(Body):
     at: Instant
     evidence: dict[str, str] = Field(default_factory=dict)
     blob: str = ""
-    """Digest of the blob with the inputs, where a decision rests on it."""
+    """Digest of the blob with the evidence of the look: enough to judge it again; empty: more than the journal takes."""
 
 
 class BreachLatched(Body):
@@ -179,12 +226,38 @@ class BreachLatched(Body):
     @property
     def of_guardrail(self) -> bool:
         """It demands a rollback."""
-        return self.role == "guardrail"
+        return self.role == Role.GUARDRAIL
 
     @property
     def counts(self) -> bool:
         """It decides something; that of a criterion which only informs is shown, no more."""
-        return self.role != "info"
+        return self.role != Role.INFO
+
+
+class SampleRecorded(Body):
+    """What an adapter answered for an `http` criterion; verdicts rest on it, and nobody else keeps it."""
+
+    phase: str
+    attempt: int
+    criterion: str
+    at: Instant
+    """From when the number is, by the source's clock."""
+    canary: str
+    """A decimal; `nan` where the answer holds no number."""
+    baseline: str = ""
+    """Empty: none was asked for."""
+
+
+class JudgeCheckpoint(Body):
+    """Samples of a phase attempt up to a time, because the metrics source may forget them before the phase is over."""
+
+    phase: str
+    attempt: int
+    until: Instant
+    """The newest sample in it is not later; the checkpoint before ends where this one begins."""
+    samples: int
+    blob: str
+    """Digest of the blob that holds them."""
 
 
 class DecisionMade(Body):
@@ -200,6 +273,8 @@ class DecisionMade(Body):
     codes: tuple[str, ...] = ()
     """Stable words of the reasons against: verdict, bake, busy, hold, held, gate, approval, freeze, drift, flag, role, status."""
     at: Instant
+    blob: str = ""
+    """Digest of the blob with the evidence that going on rests on; empty for whatever rests on no verdict of that moment."""
 
 
 class HoldSet(Body):
@@ -316,6 +391,15 @@ class LeaseReleased(Body):
     why: str = ""
 
 
+class HeadWitnessed(Body):
+    """The newest event at that time, as it was put somewhere else."""
+
+    seq: int
+    hash: str
+    where: str
+    """`receipt`, which somebody was shown, or `file PATH`."""
+
+
 class JournalRecovered(Body):
     """Events that a fallback or emergency file held while the journal could not be written."""
 
@@ -333,15 +417,19 @@ BODIES: Mapping[Kind, type[Body]] = {
     Kind.ABORT_REQUESTED: AbortRequested,
     Kind.APPROVAL_GIVEN: ApprovalGiven,
     Kind.GATE_SIGNED: GateSigned,
+    Kind.AMEND_REQUESTED: AmendRequested,
     Kind.COUNTDOWN_POSTPONED: CountdownPostponed,
     Kind.ROLLBACK_CHECKED: RollbackChecked,
     Kind.NOTE_ADDED: NoteAdded,
     Kind.ROLLOUT_SEALED: RolloutSealed,
+    Kind.PLAN_AMENDED: PlanAmended,
     Kind.PHASE_WAITING: PhaseWaiting,
     Kind.PHASE_BAKING: PhaseBaking,
     Kind.PHASE_READY: PhaseReady,
     Kind.VERDICT_CHANGED: VerdictChanged,
     Kind.BREACH_LATCHED: BreachLatched,
+    Kind.SAMPLE_RECORDED: SampleRecorded,
+    Kind.JUDGE_CHECKPOINT: JudgeCheckpoint,
     Kind.DECISION_MADE: DecisionMade,
     Kind.HOLD_SET: HoldSet,
     Kind.HOLD_CLEARED: HoldCleared,
@@ -357,8 +445,17 @@ BODIES: Mapping[Kind, type[Body]] = {
     Kind.FLAG_UNKNOWN: FlagUnknown,
     Kind.FLAG_RECONCILED: FlagReconciled,
     Kind.FLAG_DRIFTED: FlagDrifted,
+    Kind.RUN_CREATED: RunCreated,
+    Kind.RUN_ENDED: RunEnded,
+    Kind.STEP_INTENT: StepIntent,
+    Kind.STEP_OK: StepOk,
+    Kind.STEP_FAILED: StepFailed,
+    Kind.STEP_UNKNOWN: StepUnknown,
+    Kind.STEP_RECONCILED: StepReconciled,
+    Kind.NOTIFIED: Notified,
     Kind.LEASE_TAKEN: LeaseTaken,
     Kind.LEASE_RELEASED: LeaseReleased,
+    Kind.HEAD_WITNESSED: HeadWitnessed,
     Kind.JOURNAL_RECOVERED: JournalRecovered,
 }
 KIND_OF: Mapping[type[Body], Kind] = {body: kind for kind, body in BODIES.items()}

@@ -19,9 +19,11 @@ from rolloutctl.units import (
     parse_duration,
     parse_number,
     parse_percentage,
+    parse_size,
     show_duration,
     show_number,
     show_share,
+    show_size,
     show_time,
 )
 
@@ -33,6 +35,13 @@ def _duration(value: Any) -> Any:
         msg = f'{shown(value)} is not a duration; write it in quotes with a unit, for example "15s"'
         raise ValueError(msg)
     return parse_duration(value)
+
+
+def _size(value: Any) -> Any:
+    if not isinstance(value, str):
+        msg = f'{shown(value)} is not a size; write it in quotes with a unit, for example "16KiB"'
+        raise ValueError(msg)
+    return parse_size(value)
 
 
 def _share(value: Any) -> Any:
@@ -94,6 +103,13 @@ Duration = Annotated[
     PlainSerializer(show_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d|w))+$", "examples": ["15s", "5m", "1h30m"]}),
 ]
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    PlainSerializer(show_size, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{1,9}(B|KiB|MiB)$", "examples": ["16KiB", "1MiB"]}),
+]
+"""Bytes."""
 Share = Annotated[
     Fraction,
     BeforeValidator(_share),

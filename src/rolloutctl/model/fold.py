@@ -14,9 +14,11 @@ from typing import TypeVar
 
 from rolloutctl.errors import JournalCorrupt
 from rolloutctl.model import events as ev
-from rolloutctl.model.events import Event, HoldKind, Kind, Purpose, Reality
-from rolloutctl.model.kinds import HoldCode
-from rolloutctl.model.state import Accepted, Countdown, Hold, OpenIntent, PhaseRun, RolloutState, Status, Step
+from rolloutctl.model.events import Event
+from rolloutctl.model.kinds import Action, HoldCode, HoldKind, Kind, Purpose, Reality
+from rolloutctl.model.recorded import Recorded, Taken
+from rolloutctl.model.signed import signed_of
+from rolloutctl.model.state import Accepted, BrokenGlass, Countdown, Hold, OpenIntent, PhaseRun, RolloutState, Status, Step
 from rolloutctl.model.verdict import key_of
 
 MOST_POSTPONEMENTS = 2
@@ -57,8 +59,12 @@ def _sealed(event: Event, body: ev.RolloutSealed) -> RolloutState:
         plan_blob=body.plan_blob,
         snapshot=body.snapshot,
         source=body.source,
+        runbook=body.runbook,
+        runbook_digest=body.runbook_digest,
+        runbook_blob=body.runbook_blob,
         sealed_at=event.at,
         sealed_by=event.actor,
+        seal=event.hash,
         expected=body.snapshot,
         seq=event.seq,
     )
@@ -86,6 +92,33 @@ def _postponed(state: RolloutState, _event: Event) -> RolloutState:
     return replace(
         state,
         countdown=replace(countdown, fires_at=countdown.fires_at + countdown.length, postponed=countdown.postponed + 1),
+    )
+
+
+def _amended(state: RolloutState, event: Event) -> RolloutState:
+    """Another plan from here on: the phase keeps its clock and its breaches, and is READY only when the new plan says so.
+
+    Whoever approved or signed did so for the plan before.
+    """
+    body = _body(event, ev.PlanAmended)
+    judged_anew = state.run is not None and state.step in {Step.READY, Step.WAITING}
+    return replace(
+        _done(state, Action.AMEND),
+        plan_digest=body.plan_digest,
+        plan_blob=body.plan_blob,
+        title=body.title,
+        owner=body.owner,
+        step=Step.BAKING if judged_anew else state.step,
+        entering=state.phase if judged_anew else state.entering,
+        waiting_for=(),
+        verdicts={},
+        approvals={},
+        signed_approvals=frozenset(),
+        gates={},
+        gate_signers={},
+        signed_gates=frozenset(),
+        amendment_approvals={},
+        amendments=(*state.amendments, event),
     )
 
 
@@ -142,6 +175,22 @@ def _latched(state: RolloutState, event: Event) -> RolloutState:
     return replace(state, step=_unready(state.step, run), run=run)
 
 
+def _recorded(state: RolloutState, event: Event) -> RolloutState:
+    body = _body(event, ev.SampleRecorded)
+    if state.run is None or _of_another_attempt(state.run, body.attempt):
+        return state
+    taken = Taken(body.at.timestamp(), float(body.canary), float(body.baseline) if body.baseline else None)
+    known = state.run.recorded.get(body.criterion, Recorded())
+    return replace(state, run=replace(state.run, recorded={**state.run.recorded, body.criterion: known.with_(taken)}))
+
+
+def _checkpoint(state: RolloutState, event: Event) -> RolloutState:
+    body = _body(event, ev.JudgeCheckpoint)
+    if state.run is None or _of_another_attempt(state.run, body.attempt):
+        return state
+    return replace(state, run=replace(state.run, checkpoints=(*state.run.checkpoints, body.blob)))
+
+
 def _unready(step: Step, run: PhaseRun | None) -> Step:
     """READY does not survive a latched breach; one that is only shown (`info`) decides nothing."""
     counts = run is not None and bool(run.counted_breaches)
@@ -152,23 +201,36 @@ def _decision(state: RolloutState, event: Event) -> RolloutState:
     body = _body(event, ev.DecisionMade)
     asked = next((request for request in state.requests if request.seq == body.request), None)
     state = replace(state, requests=tuple(request for request in state.requests if request.seq != body.request))
+    signed = signed_of(asked.body) if asked is not None else None
+    if signed is not None:
+        state = replace(state, statements=state.statements | {signed.statement})
     if not body.accepted:
         return _done(state, body.action) if body.request == 0 else state
     match body.action:
-        case ev.Action.APPROVE if asked is not None and isinstance(asked.body, ev.ApprovalGiven):
+        case Action.APPROVE if asked is not None and isinstance(asked.body, ev.ApprovalGiven):
             approval = asked.body
+            if approval.amendment:
+                agreed = (*state.amendment_approvals.get(approval.amendment, ()), asked.actor)
+                return replace(state, amendment_approvals={**state.amendment_approvals, approval.amendment: agreed})
             names = state.approvals.get(approval.phase, ())
-            return replace(state, approvals={**state.approvals, approval.phase: (*names, asked.actor)})
-        case ev.Action.SIGN if asked is not None and isinstance(asked.body, ev.GateSigned):
-            signed = asked.body
+            certain = {(approval.phase, asked.actor)} if signed is not None else set()
             return replace(
                 state,
-                gates={**state.gates, signed.gate: signed.go},
-                gate_signers={**state.gate_signers, signed.gate: asked.actor},
+                approvals={**state.approvals, approval.phase: (*names, asked.actor)},
+                signed_approvals=state.signed_approvals | certain,
             )
-        case ev.Action.ROLLBACK if state.status in _ROLLING_BACK:
+        case Action.SIGN if asked is not None and isinstance(asked.body, ev.GateSigned):
+            gate = asked.body
+            others = state.signed_gates - {gate.gate}
+            return replace(
+                state,
+                gates={**state.gates, gate.gate: gate.go},
+                gate_signers={**state.gate_signers, gate.gate: asked.actor},
+                signed_gates=others | {gate.gate} if signed is not None else others,
+            )
+        case Action.ROLLBACK if state.status in _ROLLING_BACK:
             return state
-        case ev.Action.ROLLBACK:
+        case Action.ROLLBACK:
             return replace(
                 state,
                 status=Status.ROLLING_BACK,
@@ -178,14 +240,14 @@ def _decision(state: RolloutState, event: Event) -> RolloutState:
                 rollback_by=asked.actor if asked is not None else "policy",
                 rollback_at=state.rollback_at or body.at,
             )
-        case ev.Action.RESUME:
+        case Action.RESUME:
             state = replace(state, flag_failure="")
             if state.run is not None and any(hold.code == HoldCode.DEADLINE for hold in state.holds):
                 state = replace(state, run=replace(state.run, deadline_waived=True))
             return _accept(state, body, asked) if state.hold_by(HoldKind.PERSON) else state
-        case ev.Action.BACK:
-            return _accept(replace(state, approvals={}, countdown=None), body, asked)
-        case ev.Action.ADVANCE | ev.Action.FINISH | ev.Action.ABORT | ev.Action.HOLD | ev.Action.CHECKED:
+        case Action.BACK:
+            return _accept(replace(state, approvals={}, signed_approvals=frozenset(), countdown=None), body, asked)
+        case Action.ADVANCE | Action.FINISH | Action.ABORT | Action.HOLD | Action.CHECKED | Action.AMEND:
             return _accept(state, body, asked)
         case _:
             return state
@@ -194,17 +256,21 @@ def _decision(state: RolloutState, event: Event) -> RolloutState:
 def _accept(state: RolloutState, body: ev.DecisionMade, asked: Event | None) -> RolloutState:
     why = asked.body.why if asked is not None and isinstance(asked.body, ev.Asked) else ""
     actor = asked.actor if asked is not None else "policy"
-    return replace(state, accepted=Accepted(action=body.action, phase=body.phase, actor=actor, why=why, at=body.at))
+    glass = asked.body.break_glass if asked is not None and isinstance(asked.body, ev.AdvanceRequested) else ""
+    if glass:
+        state = replace(state, broken_glass=(*state.broken_glass, BrokenGlass(body.phase, actor, glass, body.at)))
+    accepted = Accepted(action=body.action, phase=body.phase, actor=actor, why=why, at=body.at, request=asked, break_glass=glass)
+    return replace(state, accepted=accepted)
 
 
-def _done(state: RolloutState, action: ev.Action) -> RolloutState:
+def _done(state: RolloutState, action: Action) -> RolloutState:
     done = state.accepted is not None and state.accepted.action is action
     return replace(state, accepted=None) if done else state
 
 
 def _hold_set(state: RolloutState, event: Event) -> RolloutState:
     body = _body(event, ev.HoldSet)
-    asked = state.accepted if state.accepted is not None and state.accepted.action is ev.Action.HOLD else None
+    asked = state.accepted if state.accepted is not None and state.accepted.action is Action.HOLD else None
     actor = asked.actor if asked is not None and body.by is HoldKind.PERSON else event.actor
     hold = Hold(by=body.by, code=body.code, reason=body.reason, since=body.at, actor=actor, seq=event.seq)
     others = tuple(other for other in state.holds if other.by is not body.by)
@@ -212,7 +278,7 @@ def _hold_set(state: RolloutState, event: Event) -> RolloutState:
     if before is not None and before.code == HoldCode.DRIFT and body.code not in _OVER_DRIFT:
         state = replace(state, drifted="", drifted_by=())
     countdown = None if body.by is HoldKind.PERSON or body.code == HoldCode.RECOVERED else state.countdown
-    state = _done(state, ev.Action.HOLD) if body.by is HoldKind.PERSON else state
+    state = _done(state, Action.HOLD) if body.by is HoldKind.PERSON else state
     # A hold may begin before it was journalled (when evidence went missing), but not within one that is counted already.
     counted = state.run.held_until if state.run is not None else None
     began = max(body.at, counted) if counted is not None else body.at
@@ -221,7 +287,7 @@ def _hold_set(state: RolloutState, event: Event) -> RolloutState:
 
 def _hold_cleared(state: RolloutState, event: Event) -> RolloutState:
     body = _body(event, ev.HoldCleared)
-    state = _done(state, ev.Action.RESUME) if body.by is HoldKind.PERSON else state
+    state = _done(state, Action.RESUME) if body.by is HoldKind.PERSON else state
     ended = state.hold_by(body.by)
     if ended is not None and ended.code == HoldCode.DRIFT:
         state = replace(state, drifted="", drifted_by=())
@@ -364,7 +430,7 @@ _OVER_DRIFT = frozenset({HoldCode.DRIFT, HoldCode.BREACH, HoldCode.RECOVERED})
 """Codes of automatic holds that drift does not outrank: they may stand while the flag is still drifted."""
 _SERVED = frozenset({Step.BAKING, Step.READY, Step.SETTLING})
 _STEPS = frozenset({Purpose.ADVANCE, Purpose.BACK})
-_BEFORE_SEAL = frozenset({Kind.LEASE_TAKEN, Kind.LEASE_RELEASED, Kind.JOURNAL_RECOVERED})
+_BEFORE_SEAL = frozenset({Kind.LEASE_TAKEN, Kind.LEASE_RELEASED, Kind.HEAD_WITNESSED, Kind.JOURNAL_RECOVERED})
 
 _APPLY: Mapping[Kind, Callable[[RolloutState, Event], RolloutState]] = {
     Kind.ADVANCE_REQUESTED: _request,
@@ -378,11 +444,15 @@ _APPLY: Mapping[Kind, Callable[[RolloutState, Event], RolloutState]] = {
     Kind.COUNTDOWN_POSTPONED: _postponed,
     Kind.ROLLBACK_CHECKED: _request,
     Kind.NOTE_ADDED: _same,
+    Kind.AMEND_REQUESTED: _request,
+    Kind.PLAN_AMENDED: _amended,
     Kind.PHASE_WAITING: _waiting,
     Kind.PHASE_BAKING: _baking,
     Kind.PHASE_READY: _ready,
     Kind.VERDICT_CHANGED: _verdict,
     Kind.BREACH_LATCHED: _latched,
+    Kind.SAMPLE_RECORDED: _recorded,
+    Kind.JUDGE_CHECKPOINT: _checkpoint,
     Kind.DECISION_MADE: _decision,
     Kind.HOLD_SET: _hold_set,
     Kind.HOLD_CLEARED: _hold_cleared,
@@ -398,7 +468,16 @@ _APPLY: Mapping[Kind, Callable[[RolloutState, Event], RolloutState]] = {
     Kind.FLAG_UNKNOWN: _unknown,
     Kind.FLAG_RECONCILED: _reconciled,
     Kind.FLAG_DRIFTED: _drifted,
+    Kind.RUN_CREATED: _same,
+    Kind.RUN_ENDED: _same,
+    Kind.STEP_INTENT: _same,
+    Kind.STEP_OK: _same,
+    Kind.STEP_FAILED: _same,
+    Kind.STEP_UNKNOWN: _same,
+    Kind.STEP_RECONCILED: _same,
+    Kind.NOTIFIED: _same,
     Kind.LEASE_TAKEN: _same,
     Kind.LEASE_RELEASED: _same,
+    Kind.HEAD_WITNESSED: _same,
     Kind.JOURNAL_RECOVERED: _same,
 }

@@ -34,11 +34,15 @@ class Kind(StrEnum):
     """A person postpones the countdown to a rollback."""
     ROLLBACK_CHECKED = "rollback.checked"
     """A person has looked at the flag server after a rollback nobody could confirm."""
+    AMEND_REQUESTED = "amend.requested"
+    """A person asks to put another plan in place of the sealed one."""
     NOTE_ADDED = "note.added"
     """A person writes a note."""
 
     ROLLOUT_SEALED = "rollout.sealed"
     """A rollout begins: plan, digest, and what the flag served before."""
+    PLAN_AMENDED = "plan.amended"
+    """From here on another plan is in force; nobody is served anything else by it."""
     PHASE_WAITING = "phase.waiting"
     """A phase waits to be entered, and for what."""
     PHASE_BAKING = "phase.baking"
@@ -49,6 +53,10 @@ class Kind(StrEnum):
     """The state of a criterion is another one than before."""
     BREACH_LATCHED = "breach.latched"
     """A criterion is in BREACH for the rest of this attempt of the phase."""
+    SAMPLE_RECORDED = "sample.recorded"
+    """A number that an adapter gave for a criterion; no metrics source keeps it."""
+    JUDGE_CHECKPOINT = "judge.checkpoint"
+    """Samples that verdicts of a phase rest on are kept, as the metrics source may forget them."""
     DECISION_MADE = "decision.made"
     """A request was accepted or refused, or something was decided without one."""
     HOLD_SET = "hold.set"
@@ -81,10 +89,29 @@ class Kind(StrEnum):
     FLAG_DRIFTED = "flag.drifted"
     """The flag is not as it was left: somebody else changed it."""
 
+    RUN_CREATED = "run.created"
+    """A run of a runbook begins: which bytes, where, with which parameters."""
+    RUN_ENDED = "run.ended"
+    """The run is over, and what came of it."""
+    STEP_INTENT = "step.intent"
+    """What a step is about to do; written before anything is sent."""
+    STEP_OK = "step.ok"
+    """The step did what it was meant to, or it was so already."""
+    STEP_FAILED = "step.failed"
+    """The step did not happen, or its check did not pass in time."""
+    STEP_UNKNOWN = "step.unknown"
+    """Nobody saw an answer to the step: it may have happened."""
+    STEP_RECONCILED = "step.reconciled"
+    """After an unknown outcome the real state was read, and this was found."""
+    NOTIFIED = "notified"
+    """People were told, or could not be."""
+
     LEASE_TAKEN = "lease.taken"
     """A process drives the rollout from now on."""
     LEASE_RELEASED = "lease.released"
     """The process that drove it does no longer."""
+    HEAD_WITNESSED = "head.witnessed"
+    """Number and hash of the newest event were put where the journal is not."""
     JOURNAL_RECOVERED = "journal.recovered"
     """Records that were kept while the journal could not be written have joined it."""
 
@@ -97,10 +124,10 @@ class EventClass(StrEnum):
 
 
 def class_of(kind: Kind) -> EventClass:
-    """Requests end in what a person did; effects are about the flag; housekeeping is the journal's own."""
-    if kind.startswith("flag."):
+    """Requests end in what a person did; effects are what is done outside; housekeeping is the journal's own."""
+    if kind.startswith(("flag.", "run.", "step.")) or kind is Kind.NOTIFIED:
         return EventClass.EFFECT
-    if kind in {Kind.LEASE_TAKEN, Kind.LEASE_RELEASED, Kind.JOURNAL_RECOVERED}:
+    if kind in {Kind.LEASE_TAKEN, Kind.LEASE_RELEASED, Kind.HEAD_WITNESSED, Kind.JOURNAL_RECOVERED}:
         return EventClass.HOUSEKEEPING
     if kind.endswith(".requested") or kind in _REQUESTS:
         return EventClass.REQUEST
@@ -120,6 +147,7 @@ class Action(StrEnum):
     FINISH = "finish"
     APPROVE = "approve"
     SIGN = "sign"
+    AMEND = "amend"
     POSTPONE = "postpone"
     CHECKED = "checked"
 
@@ -150,6 +178,17 @@ class HoldCode(StrEnum):
     """Clients do not follow the change."""
     EXPOSURE = "exposure"
     """The canary gets more or fewer users than its cohort says."""
+
+
+class Role(StrEnum):
+    """What a breach of a criterion does."""
+
+    GUARDRAIL = "guardrail"
+    """A breach rolls back."""
+    SIGNAL = "signal"
+    """A breach holds."""
+    INFO = "info"
+    """Shown, decides nothing."""
 
 
 class Purpose(StrEnum):

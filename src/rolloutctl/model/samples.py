@@ -36,6 +36,26 @@ class QueryKind(StrEnum):
     """`text` is any expression; the answer holds its value at every grid time."""
     TIMESTAMP = "timestamp"
     """`text` is a selector; the answer holds, at every grid time, the time of its newest sample (Unix s) as value."""
+    RULE = "rule"
+    """`text` is the name of an alerting rule; the answer holds the rules of that name, as `model/alerts.py` says."""
+    ANNOUNCED = "announced"
+    """`text` is an alert's name; the answer holds the alerts of that name that the source's Alertmanager has now, where the
+    source has one."""
+
+    RECORDED = "recorded"
+    """No source is asked: `text` names a criterion, and the journal holds its numbers; the answer is like that of GRID."""
+    RECORDED_AT = "recorded_at"
+    """The same; the answer is like that of TIMESTAMP."""
+
+    @property
+    def of_source(self) -> bool:
+        """Whether a metrics source can answer it."""
+        return self not in {QueryKind.RECORDED, QueryKind.RECORDED_AT}
+
+    @property
+    def has_past(self) -> bool:
+        """Whether the answer holds samples over time; otherwise it says how things are now, however often it is asked."""
+        return self not in {QueryKind.RULE, QueryKind.ANNOUNCED}
 
 
 @dataclass(frozen=True, slots=True)

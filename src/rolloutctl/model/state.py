@@ -5,10 +5,13 @@ Nothing here is computed from a clock; times are those the events carry.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from rolloutctl.model.recorded import Recorded
 
 if TYPE_CHECKING:  # a state is named in places that must not load pydantic
     from rolloutctl.model.cohort import CohortState, Target
@@ -121,6 +124,20 @@ class Accepted:
     why: str
     at: datetime
     """When it was decided: a driver that took over later looks again before it raises exposure."""
+    request: Event | None = None
+    """What asked for it; None: nobody did."""
+    break_glass: str = ""
+    """Why the missing rehearsal does not stop it; empty: it would."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenGlass:
+    """A phase was entered although the way back was not proved: shown for ever after."""
+
+    phase: str
+    actor: str
+    why: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +159,10 @@ class PhaseRun:
     """Newest latched guardrail breach."""
     deadline_waived: bool = False
     """A person resumed after the deadline."""
+    recorded: Mapping[str, Recorded] = field(default_factory=dict)
+    """What adapters answered in this attempt, by criterion."""
+    checkpoints: tuple[str, ...] = ()
+    """Digests of the blobs that hold its samples so far, oldest first."""
 
     @property
     def guardrail_breaches(self) -> tuple[BreachLatched, ...]:
@@ -215,6 +236,26 @@ class RolloutState:
     gates: dict[str, bool] = field(default_factory=dict)
     """Signed gates: go or no-go."""
     gate_signers: dict[str, str] = field(default_factory=dict)
+    signed_approvals: frozenset[tuple[str, str]] = frozenset()
+    """(phase, approver) of the approvals that carry a signature; the others are unauthenticated."""
+    signed_gates: frozenset[str] = frozenset()
+    """Gates whose sign-off carries a signature."""
+    amendments: tuple[Event, ...] = ()
+    """`plan.amended`, oldest first."""
+    amendment_approvals: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Approvers by the digest of the plan that they approve as the next amendment."""
+    statements: frozenset[str] = frozenset()
+    """Signed statements that were answered: none counts twice."""
+    runbook: str = ""
+    """Id of the sealed runbook; empty: turning the flag off is all."""
+    runbook_digest: str = ""
+    """Its `exec_digest`."""
+    runbook_blob: str = ""
+    """Digest of the blob that holds its text."""
+    broken_glass: tuple[BrokenGlass, ...] = ()
+    """Steps forward that were accepted with `--break-glass`, oldest first."""
+    seal: str = ""
+    """Hash of the event that began it: names the rollout beyond this journal."""
     requests: tuple[Event, ...] = ()
     """Requests that no decision has answered yet, oldest first."""
     accepted: Accepted | None = None

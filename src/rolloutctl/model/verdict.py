@@ -20,6 +20,10 @@ def key_of(criterion: str, segment: str) -> str:
     return f"{criterion}/{segment}" if segment else criterion
 
 
+APPROXIMATE = "approximate counts: too many series, so the source summed them"
+"""Said wherever numbers of such evidence are shown."""
+
+
 class State(StrEnum):
     PASS = "PASS"
     """Inside the bound for as long as the plan asks."""

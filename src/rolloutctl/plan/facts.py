@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from rolloutctl.constraints import Key
 from rolloutctl.model.outcome import Capabilities
 from rolloutctl.model.samples import Arm, Labels
-from rolloutctl.plan.model import LatencyCriterion, Plan, RatioCriterion, ValueCriterion
-from rolloutctl.plan.promql import with_arm
+from rolloutctl.plan.model import AlertCriterion, LatencyCriterion, Plan, RatioCriterion, ValueCriterion
+from rolloutctl.promql import with_arm
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class ConfigFacts:
 
     sources: frozenset[str] = frozenset()
     providers: frozenset[str] = frozenset()
+    adapters: frozenset[str] = frozenset()
     environments: Mapping[str, bool] = field(default_factory=dict)
     """Environment -> somebody may write there."""
     operators: Mapping[str, bool] = field(default_factory=dict)
@@ -60,6 +61,8 @@ class QueryFact:
     """Of the newest sample of any series."""
     error: str = ""
     """What the source said instead of an answer."""
+    per_s: float | None = None
+    """Of counters: events per second of all series together, lately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +78,39 @@ class LiveFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RunbookFact:
+    """The runbook that the plan names, as it was found."""
+
+    trouble: str = ""
+    """Why it cannot be used at all: it is not there, or cannot be read."""
+    errors: tuple[str, ...] = ()
+    """What its own linter calls errors."""
+    params: tuple[str, ...] = ()
+    """What is wrong with the parameters that the plan gives it."""
+    second_person: tuple[str, ...] = ()
+    """Steps that wait for a second person."""
+    standing: str = ""
+    """How its rehearsals stand, in words; empty: not asked."""
+    proved: bool = True
+    """They are what the runbook demands, or were not asked."""
+    blocks: bool = False
+    """No phase is entered before they are."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     config: ConfigFacts | None = None
     capabilities: Capabilities | None = None
     """Of the provider that the plan names."""
     live: LiveFacts | None = None
+    runbook: RunbookFact | None = None
+    """Of the plan's rollback."""
 
 
 def asked(plan: Plan) -> tuple[AskedQuery, ...]:
-    """Every query that the live rules want an answer to, for both arms."""
+    """Every query that the live rules want an answer to, for both arms; keys that end in `alert` name alerting rules."""
     texts: list[tuple[Key, str]] = []
+    alerts: list[tuple[Key, str]] = []
     if plan.metrics.requests is not None:
         texts.append((("metrics", "requests"), plan.metrics.requests))
     for index, criterion in enumerate(plan.criteria):
@@ -95,5 +121,9 @@ def asked(plan: Plan) -> tuple[AskedQuery, ...]:
                 texts.append((("criteria", index, "histogram"), criterion.histogram))
             case ValueCriterion():
                 texts.append((("criteria", index, "expr"), criterion.expr))
+            case AlertCriterion():
+                alerts.append((("criteria", index, "alert"), criterion.alert))
+    alerts += [(("triggers", index, "alert"), each.alert) for index, each in enumerate(plan.triggers) if each.alert is not None]
     arms = ((Arm.CANARY, plan.metrics.canary), (Arm.BASELINE, plan.metrics.baseline))
-    return tuple(AskedQuery(key, arm, with_arm(text, matchers)) for key, text in texts for arm, matchers in arms)
+    queries = tuple(AskedQuery(key, arm, with_arm(text, matchers)) for key, text in texts for arm, matchers in arms)
+    return (*queries, *(AskedQuery(key, Arm.CANARY, name) for key, name in alerts))

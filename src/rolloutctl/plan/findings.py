@@ -1,63 +1,12 @@
-"""What the linter can find: the table of all rules, and one finding of one.
+"""What the linter of plans can find: the table of all its rules.
 
 Codes are stable: a number is never used for another rule. RC1xx plan, RC2xx criteria, RC3xx phases, RC4xx rollback,
-RC5xx names and environment, RC6xx live.
+RC5xx names and environment, RC6xx live. RC7xx are those of runbooks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from enum import StrEnum
-
-from rolloutctl.constraints import Key
-from rolloutctl.strict_toml import Document
-from rolloutctl.toml_words import dotted
-
-
-class Severity(StrEnum):
-    ERROR = "error"
-    """The rollout cannot do what the plan says; `start` refuses it."""
-    WARNING = "warning"
-    """It can, and will probably disappoint."""
-    INFO = "info"
-    """Worth knowing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    code: str
-    severity: Severity
-    title: str
-
-    def at(self, key: Key, why: str, do: str) -> Finding:
-        return Finding(self.code, self.severity, key, None, why, do)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    code: str
-    severity: Severity
-    key: Key
-    """Where in the plan; empty for the plan as a whole."""
-    line: int | None
-    """1-based; None until `with_lines` has filled it in, or where nothing stands in the file."""
-    why: str
-    do: str
-
-    @property
-    def title(self) -> str:
-        return RULES[self.code].title
-
-    def __str__(self) -> str:
-        where = " ".join(part for part in (f"line {self.line}" if self.line else "", dotted(self.key)) if part)
-        return f"{self.code} {self.severity} {where}: {self.why} {self.do}"
-
-
-def with_lines(findings: Iterable[Finding], document: Document) -> tuple[Finding, ...]:
-    """The findings with the lines of the file that the plan was read from."""
-    return tuple(replace(finding, line=document.place(finding.key).line) for finding in findings)
-
+from rolloutctl.findings import Rule, Severity
 
 _E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
 
@@ -89,6 +38,7 @@ _TABLE = (
     ("RC216", _W, "hard bound inside the bound"),
     ("RC217", _W, "missing evidence is ignored"),
     ("RC218", _W, "criterion that is judged in no phase"),
+    ("RC219", _W, "trigger that only informs"),
     ("RC301", _E, "phase without criteria"),
     ("RC302", _W, "phase that only informs"),
     ("RC303", _W, "phase that goes on without evidence"),
@@ -104,6 +54,11 @@ _TABLE = (
     ("RC403", _W, "countdown without time to answer"),
     ("RC404", _W, "nobody watches after a rollback"),
     ("RC405", _W, "long countdown"),
+    ("RC406", _E, "runbook cannot be used"),
+    ("RC407", _E, "runbook with errors"),
+    ("RC408", _E, "parameters do not fit the runbook"),
+    ("RC409", _E, "runbook waits for a second person"),
+    ("RC410", _W, "the way back is not proved"),
     ("RC501", _E, "unknown source"),
     ("RC502", _E, "unknown provider"),
     ("RC503", _E, "unknown environment"),
@@ -115,6 +70,7 @@ _TABLE = (
     ("RC509", _E, "more approvals than approvers"),
     ("RC510", _W, "a higher percentage may drop users"),
     ("RC511", _I, "changes cannot be verified from outside"),
+    ("RC512", _E, "unknown adapter"),
     ("RC601", _E, "flag does not exist"),
     ("RC602", _W, "flag is on before the start"),
     ("RC603", _E, "flag has rules of somebody else"),
@@ -126,6 +82,8 @@ _TABLE = (
     ("RC609", _W, "rate window under four scrapes"),
     ("RC610", _E, "source refuses the query"),
     ("RC611", _W, "newest sample is stale"),
+    ("RC612", _W, "alerting rule that nobody evaluates"),
+    ("RC613", _W, "phase too short for a verdict at the present traffic"),
 )
 RULES = {code: Rule(code, severity, title) for code, severity, title in _TABLE}
 """Every rule by its code, in order."""

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rolloutctl.findings import Finding
 from rolloutctl.plan.facts import Facts
-from rolloutctl.plan.findings import RULES, Finding
+from rolloutctl.plan.findings import RULES
 from rolloutctl.plan.model import Plan
 from rolloutctl.plan.rules.criteria import criteria
 from rolloutctl.plan.rules.live import live
 from rolloutctl.plan.rules.names import names, provider
 from rolloutctl.plan.rules.phases import phases
 from rolloutctl.plan.rules.rollback import rollback
+from rolloutctl.plan.rules.runbook import runbook
 from rolloutctl.plan.rules.structure import structure
 
 __all__ = ["RULES", "lint"]
@@ -33,6 +35,8 @@ def _all(plan: Plan, facts: Facts) -> Iterator[Finding]:
     yield from criteria(plan)
     yield from phases(plan)
     yield from rollback(plan)
+    if facts.runbook is not None:
+        yield from runbook(facts.runbook)
     if facts.config is not None:
         yield from names(plan, facts.config)
     if facts.capabilities is not None:

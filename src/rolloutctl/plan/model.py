@@ -6,7 +6,9 @@ and this version cannot act on are absent, so that a plan that needs them is ref
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -17,6 +19,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model
 from rolloutctl.constraints import Format, Matching, Misfit, Misfits, shallow
 from rolloutctl.model.cohort import Cohort
 from rolloutctl.model.fields import Duration, MarginOf, Number, Percent, Share
+from rolloutctl.model.json_path import JsonPath
+from rolloutctl.model.kinds import Role
 from rolloutctl.plan.freeze import FreezeWindow, parse_window
 from rolloutctl.units import Margin, parse_number
 
@@ -34,6 +38,13 @@ Person = Annotated[str, Field(min_length=1, max_length=100)]
 PromQL = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(shallow)]
 Matchers = Annotated[str, Field(max_length=4000), AfterValidator(shallow)]
 Text = Annotated[str, Field(max_length=4000)]
+RuleName = Annotated[str, Matching(r"[^\x00-\x1f\x7f]{1,200}", "the name of an alerting rule, on one line, at most 200 long")]
+"""As the rule's `alert:` says it."""
+WatchName = Annotated[
+    str,
+    Matching(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}", "a name; use letters, digits, dot, colon, dash and underscore, at most 200"),
+]
+"""What a trigger is called; like an alerting rule's name it may have capitals."""
 Entry = Annotated[str, Field(min_length=1, max_length=200)]
 Switch = Annotated[bool, Strict()]
 """true or false, and nothing that could be taken for one."""
@@ -44,7 +55,7 @@ Quantile = Annotated[Number, Field(gt=0, lt=1)]
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
 
 
 class Change(Model):
@@ -144,15 +155,17 @@ class Rollback(Model):
     """How long after a rollback exposure above the target is turned off again."""
     irreversible: str | None = None
     """Why it cannot be undone; then a breach holds instead."""
+    runbook: Name | None = None
+    """Id of the runbook that proves the way back: `runbooks/ID.toml` beside the plan. Sealed with it, and what it demands of
+    rehearsals is asked before every phase."""
+    params: Annotated[dict[str, Annotated[str, Field(max_length=1000)]], Field(max_length=50)] = Field(default_factory=dict)
+    """Parameters of the runbook."""
 
-
-class Role(StrEnum):
-    GUARDRAIL = "guardrail"
-    """A breach rolls back."""
-    SIGNAL = "signal"
-    """A breach holds."""
-    INFO = "info"
-    """Shown, decides nothing."""
+    @model_validator(mode="after")
+    def _params_of_something(self) -> Self:
+        if self.params and self.runbook is None:
+            raise Misfits([Misfit(("params",), "there is no runbook for these parameters", 'Add runbook = "ID".')])
+        return self
 
 
 class OnMissing(StrEnum):
@@ -346,19 +359,18 @@ class LatencyCriterion(_Criterion):
         return self
 
 
-class ValueCriterion(_Bounded):
-    """Any expression that gives one number."""
+_SELDOM = timedelta(seconds=1)
 
-    type: Literal["value"]
-    """Which kind of criterion."""
-    expr: PromQL
-    """PromQL; `$arm` stands for the arm's matchers."""
-    fresh: PromQL | None = None
-    """Selector whose newest sample dates the value; default: every selector in the expression."""
+
+def _not_too_often(every: timedelta) -> timedelta:
+    if every < _SELDOM:
+        raise ValueError("an endpoint is not asked more often than every 1s: each answer is an event of the journal")
+    return every
+
+
+class _Number(_Bounded):
     better: Literal["lower", "higher"] = "lower"
     """Which direction is good, for `tolerate`."""
-    by_segment: Switch = False
-    """The expression gives one series per segment, judged separately."""
     hard_max: Number | None = None
     """Two samples beyond it are a breach at once."""
     hard_min: Number | None = None
@@ -369,8 +381,152 @@ class ValueCriterion(_Bounded):
         return super().bounded or (self.by_evidence and (self.hard_max is not None or self.hard_min is not None))
 
 
-Criterion = Annotated[RatioCriterion | LatencyCriterion | ValueCriterion, Field(discriminator="type")]
-AnyCriterion = RatioCriterion | LatencyCriterion | ValueCriterion
+class ValueCriterion(_Number):
+    """Any expression that gives one number."""
+
+    type: Literal["value"]
+    """Which kind of criterion."""
+    expr: PromQL
+    """PromQL; `$arm` stands for the arm's matchers."""
+    fresh: PromQL | None = None
+    """Selector whose newest sample dates the value; default: every selector in the expression."""
+    by_segment: Switch = False
+    """The expression gives one series per segment, judged separately."""
+
+
+class HttpCriterion(_Number):
+    """A number that an HTTP endpoint gives, such as an evaluation service; whoever drives asks for it and journals it."""
+
+    type: Literal["http"]
+    """Which kind of criterion."""
+    adapter: Name
+    """`[adapters.NAME]` in the config: base URL and credentials."""
+    path: Annotated[
+        str, Matching(r"/(?!/)[!-\"$->@-\[\]-~]{0,999}", "a path; begin it with one / and put what comes behind ? into `query`")
+    ]
+    """Added to the adapter's URL; asked with GET."""
+    query: Annotated[dict[str, Annotated[str, Field(max_length=1000)]], Field(max_length=30)] = Field(default_factory=dict)
+    """Parameters of the request, by name."""
+    value: JsonPath
+    """Where in the JSON answer the canary's number stands: `score`, `suites[0].score`."""
+    baseline: JsonPath | None = None
+    """Where the baseline's number stands; needed by whatever compares with it."""
+    at: JsonPath | None = None
+    """Where the answer says from when its numbers are (RFC 3339, or Unix seconds); default: from when it was asked."""
+    every: Annotated[Duration, AfterValidator(_not_too_often)] = Field(default="1m", validate_default=True)
+    """How often it is asked."""
+    max_age: Duration | None = None
+    """Older numbers are STALE; default: twice `every`, and at least `metrics.max_sample_age`."""
+
+    @property
+    def measured(self) -> ValueCriterion:
+        """The same as a value that was recorded already."""
+        shared = {name: getattr(self, name) for name in ValueCriterion.model_fields if name in type(self).model_fields}
+        return ValueCriterion.model_construct(**{**shared, "type": "value", "expr": self.id, "fresh": None, "by_segment": False})
+
+    @model_validator(mode="after")
+    def _has_what_it_compares(self) -> Self:
+        if self.needs_baseline and self.baseline is None:
+            raise ValueError(f'criterion "{self.id}" compares with the baseline; say with `baseline` where its number stands')
+        if self.versus == "before":
+            raise ValueError(f'criterion "{self.id}" has no past before the phase: nothing was recorded then; leave out `versus`')
+        return self
+
+
+class _Alert(Model):
+    """What is asked of an alert, whether as a criterion or as a trigger."""
+
+    labels: Annotated[dict[Label, Annotated[str, Field(max_length=1000)]], Field(max_length=30)] = Field(default_factory=dict)
+    """Labels that the firing alert must carry, with these very values; without any, every alert of that name counts."""
+    fresh: PromQL | None = None
+    """Selector whose newest sample shows that the rule is evaluated; default: the source's list of rules says so."""
+    on_no_data: OnMissing = OnMissing.HOLD
+    """What NO_DATA (nobody evaluates such a rule) does after the grace period: hold, breach or ignore."""
+    on_stale: OnMissing = OnMissing.HOLD
+    """What STALE (the rule is not evaluated any more) does after the grace period."""
+
+
+class AlertCriterion(_Alert):
+    """An alerting rule of the source that must not fire."""
+
+    type: Literal["alert"]
+    """Which kind of criterion."""
+    id: WatchName
+    """Short name, unique in the plan."""
+    title: Text = ""
+    """What people read; default: the id."""
+    alert: RuleName
+    """Name of the alerting rule."""
+    hold: Duration = Field(default="0s", validate_default=True)
+    """Must be quiet this long before it may PASS."""
+    role: Role = Role.GUARDRAIL
+    """guardrail (firing rolls back), signal (firing holds) or info."""
+    by_evidence: ClassVar[bool] = False
+    compares: ClassVar[bool] = False
+    needs_baseline: ClassVar[bool] = False
+    on_low_traffic: ClassVar[OnMissing] = OnMissing.HOLD
+    unit: ClassVar[str] = ""
+    better: ClassVar[str] = "lower"
+
+    @property
+    def name(self) -> str:
+        return self.title or self.id
+
+
+Criterion = Annotated[
+    RatioCriterion | LatencyCriterion | ValueCriterion | HttpCriterion | AlertCriterion, Field(discriminator="type")
+]
+MeasuredCriterion = RatioCriterion | LatencyCriterion | ValueCriterion | HttpCriterion
+"""Criteria that judge a number."""
+AnyCriterion = MeasuredCriterion | AlertCriterion
+
+
+class Trigger(_Alert):
+    """Watched in every phase, whatever its criteria: an alert, or a criterion of the plan.
+
+    It never makes a phase READY; that it fails counts, and that it cannot be seen.
+    """
+
+    alert: RuleName | None = None
+    """Name of an alerting rule; firing is a BREACH."""
+    criterion: Name | None = None
+    """Or the id of a criterion, which then is judged in phases that do not list it, too; its own role counts."""
+    id: WatchName | None = None
+    """How verdicts call the alert; default: its name."""
+    title: Text = ""
+    """What people read; default: the id."""
+    role: Role = Role.GUARDRAIL
+    """guardrail (firing rolls back), signal (firing holds) or info."""
+
+    @property
+    def name(self) -> str:
+        """Id of what is watched, as verdicts have it."""
+        return self.criterion or self.id or re.sub(r"[^A-Za-z0-9._:-]+", "-", self.alert or "").strip("-._:") or "alert"
+
+    @property
+    def as_criterion(self) -> AlertCriterion | None:
+        """The alert that is watched; None where it is a criterion of the plan."""
+        if self.alert is None:
+            return None
+        return AlertCriterion(
+            type="alert",
+            id=self.name,
+            title=self.title,
+            alert=self.alert,
+            labels=self.labels,
+            fresh=self.fresh,
+            role=self.role,
+            on_no_data=self.on_no_data,
+            on_stale=self.on_stale,
+        )
+
+    @model_validator(mode="after")
+    def _watches_one_thing(self) -> Self:
+        if (self.alert is None) == (self.criterion is None):
+            raise ValueError("a trigger watches either an alert or a criterion; give one of `alert` and `criterion`")
+        if self.criterion is not None and (own := sorted(self.model_fields_set - {"criterion"})):
+            raise ValueError(f"a trigger on a criterion takes everything else from the criterion; leave out {', '.join(own)}")
+        return self
 
 
 class Gate(Model):
@@ -388,6 +544,8 @@ class Gate(Model):
     """Each must be true."""
     evidence: str | None = None
     """Link to what was looked at."""
+    require_signature: Switch = False
+    """It counts only when it is signed with the SSH key that the config names for who signs it."""
 
 
 class CohortSpec(Model):
@@ -433,6 +591,8 @@ class Phase(Model):
     """How this phase is left when READY: by a person, or by itself."""
     criteria: tuple[Name, ...] | None = None
     """Exit criteria by id; default: all that can be judged in this phase."""
+    require_signature: Switch = False
+    """Approvals count only when they are signed with the SSH key that the config names for who gives them."""
     approvals: Annotated[Count, Field(ge=0, le=20)] = 0
     """People who must approve before it is entered; who asks is not one of them."""
     comms: Text = ""
@@ -493,6 +653,8 @@ class Plan(Model):
     """The way back."""
     criteria: Annotated[tuple[Criterion, ...], Field(max_length=100)] = ()
     """Acceptance rules."""
+    triggers: Annotated[tuple[Trigger, ...], Field(max_length=100)] = ()
+    """Alerts and criteria that are watched in every phase."""
     gates: Annotated[tuple[Gate, ...], Field(max_length=100)] = ()
     """Checklists to sign."""
     phases: Annotated[tuple[Phase, ...], Field(min_length=1, max_length=100)]
@@ -512,10 +674,17 @@ class Plan(Model):
             ("criteria", "id", [c.id for c in self.criteria]),
             ("phases", "name", [p.name for p in self.phases]),
             ("gates", "id", [g.id for g in self.gates]),
+            ("triggers", "criterion", [t.criterion or f"trigger {index}" for index, t in enumerate(self.triggers)]),
         ):
             for index, name in enumerate(names):
                 if name in names[:index]:
                     yield Misfit((table, index, key), f'"{name}" is already the {key} of another entry', "Give each its own.")
+        called = [c.id for c in self.criteria]
+        for index, trigger in enumerate(self.triggers):
+            if trigger.alert is not None and trigger.name in called:
+                sentence = f'"{trigger.name}" is already the name of a criterion or of another trigger'
+                yield Misfit(("triggers", index, "alert"), sentence, "Give the trigger an `id` of its own.")
+            called += [trigger.name] if trigger.alert is not None else []
 
     def _unknown_names(self) -> Iterator[Misfit]:
         phases = [p.name for p in self.phases]
@@ -524,6 +693,10 @@ class Plan(Model):
                 sentence = f'the plan has no phase "{gate.before}" for this gate to stand before'
                 yield Misfit(("gates", index, "before"), sentence, f"Its phases are: {', '.join(phases)}.")
         known = [c.id for c in self.criteria]
+        for index, trigger in enumerate(self.triggers):
+            if trigger.criterion is not None and trigger.criterion not in known:
+                sentence = f'the plan has no criterion "{trigger.criterion}" for this trigger to watch'
+                yield Misfit(("triggers", index, "criterion"), sentence, f"It has: {', '.join(known) or 'none'}.")
         for index, phase in enumerate(self.phases):
             for place, name in enumerate(phase.criteria or ()):
                 if name not in known:
@@ -567,3 +740,23 @@ class Plan(Model):
         if phase.cohort.percent == 100:
             return tuple(c for c in self.criteria if not c.needs_baseline)
         return self.criteria
+
+    @property
+    def every_criterion(self) -> tuple[AnyCriterion, ...]:
+        """The criteria, and the alerts that triggers watch: whatever a verdict may be about."""
+        alerts = (trigger.as_criterion for trigger in self.triggers)
+        return (*self.criteria, *(alert for alert in alerts if alert is not None))
+
+    def has_trigger(self, criterion: str) -> bool:
+        """Whether a trigger watches it, in every phase."""
+        return any(trigger.name == criterion for trigger in self.triggers)
+
+    def judged_of(self, index: int) -> tuple[AnyCriterion, ...]:
+        """What is judged in the phase: its exit criteria, and what triggers watch beside them."""
+        exits = self.criteria_of(index)
+        if not self.triggers:
+            return exits
+        watched = {trigger.name for trigger in self.triggers}
+        gone = self.phases[index].cohort.percent == 100
+        more = (c for c in self.every_criterion if c.id in watched and not (gone and c.needs_baseline))
+        return (*exits, *(criterion for criterion in more if criterion not in exits))

@@ -5,14 +5,12 @@ Pure; raises PlanInvalid with every problem, each with file, line and key.
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
-from typing import Any
 
 from rolloutctl.errors import InvalidInput, PlanInvalid
 from rolloutctl.not_yet import PLAN
 from rolloutctl.plan.model import Plan
-from rolloutctl.strict_toml import Document, decode, parse, validate
+from rolloutctl.strict_toml import Document, composed, decode, parse, validate
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +33,5 @@ def read_plan_file(text: str | bytes, file_name: str) -> PlanFile:
     except InvalidInput as error:
         raise PlanInvalid((error,)) from None
     # The canonical form is in NFC; what is sealed must be what runs.
-    composed = Document(document.file, _composed(document.data), document.places)
-    return PlanFile(validate(Plan, composed, PlanInvalid, PLAN), composed)
-
-
-def _composed(value: Any) -> Any:
-    if isinstance(value, str):
-        return unicodedata.normalize("NFC", value)
-    if isinstance(value, dict):
-        return {unicodedata.normalize("NFC", key): _composed(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_composed(item) for item in value]
-    return value
+    document = composed(document)
+    return PlanFile(validate(Plan, document, PlanInvalid, PLAN), document)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from rolloutctl.model.events import Action, BreachLatched, HoldKind, HoldRequested
-from rolloutctl.model.kinds import HoldCode
+from rolloutctl.model.events import BreachLatched, HoldRequested
+from rolloutctl.model.kinds import Action, HoldCode, HoldKind
 from rolloutctl.model.state import RolloutState
 from rolloutctl.model.verdict import Verdict
 from rolloutctl.plan.model import OnBreach, Plan

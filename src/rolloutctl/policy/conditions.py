@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
-from rolloutctl.model.events import Action, HoldKind
-from rolloutctl.model.kinds import HoldCode
+from rolloutctl.model.kinds import Action, HoldCode, HoldKind
+from rolloutctl.model.rehearsal import RehearsalState
 from rolloutctl.model.state import RolloutState, Status, Step
 from rolloutctl.model.verdict import PhaseState
 from rolloutctl.plan.model import Plan
 from rolloutctl.policy.facts import Facts
 from rolloutctl.policy.permission import refusal
+from rolloutctl.policy.signing import approvers, gate_signer
+from rolloutctl.runbook.model import Policy
 from rolloutctl.units import show_clock, show_duration
 
 FINISH = "done"
 """Where an advance from the last phase leads."""
+REHEARSAL = "rehearsal"
+"""Code of the reason that tells whether the way back is proved."""
+MOST_EDITS = 3
+"""So many edits of a runbook are named; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +31,8 @@ class Reason:
     ok: bool
     text: str
     code: str = ""
-    """Word: role, status, busy, verdict, bake, hold (a person's), held (by itself), gate, approval, freeze, drift, flag."""
+    """Word: role, status, busy, verdict, bake, hold (a person's), held (by itself), gate, approval, rehearsal, freeze, drift,
+    flag."""
 
 
 def next_phase(state: RolloutState) -> int | None:
@@ -41,8 +49,11 @@ def approvals_missing(plan: Plan, state: RolloutState, index: int, asking: str) 
     return max(0, phase.approvals - len(given))
 
 
-def conditions(plan: Plan, state: RolloutState, facts: Facts, asking: str) -> tuple[Reason, ...]:
-    """Everything that speaks for or against entering the next phase now, when `asking` asks (empty: the plan does)."""
+def conditions(plan: Plan, state: RolloutState, facts: Facts, asking: str, break_glass: str = "") -> tuple[Reason, ...]:
+    """Everything that speaks for or against entering the next phase now, when `asking` asks (empty: the plan does).
+
+    `break_glass`: why a way back that is not proved does not matter; it lifts that alone.
+    """
     index = next_phase(state)
     if index is None:
         return (Reason(ok=False, code="status", text=f"The rollout is {state.status.words}; there is nothing to advance."),)
@@ -58,6 +69,7 @@ def conditions(plan: Plan, state: RolloutState, facts: Facts, asking: str) -> tu
         reasons.append(Reason(ok=False, code="held", text=f"Held: {automatic.reason.rstrip('.')}."))
     if index < len(plan.phases):
         reasons += _signatures(plan, state, index, asking)
+        reasons += _rehearsed(facts, break_glass)
         reasons += _freeze(plan, facts)
         reasons += _flag(state, facts)
     return tuple(reasons)
@@ -115,15 +127,40 @@ def _signatures(plan: Plan, state: RolloutState, index: int, asking: str) -> lis
         if signed is None:
             reasons.append(Reason(ok=False, code="gate", text=f'Gate "{gate.id}" is not signed; {gate.owner} signs it.'))
         elif not signed:
-            reasons.append(Reason(ok=False, code="gate", text=f'Gate "{gate.id}" is no-go, says {state.gate_signers[gate.id]}.'))
+            reasons.append(Reason(ok=False, code="gate", text=f'Gate "{gate.id}" is no-go, says {gate_signer(state, gate.id)}.'))
         else:
-            reasons.append(Reason(ok=True, code="gate", text=f'Gate "{gate.id}" is go, says {state.gate_signers[gate.id]}.'))
+            reasons.append(Reason(ok=True, code="gate", text=f'Gate "{gate.id}" is go, says {gate_signer(state, gate.id)}.'))
     if phase.approvals:
         missing = approvals_missing(plan, state, index, asking)
-        names = ", ".join(state.approvals.get(phase.name, ())) or "nobody yet"
+        names = ", ".join(approvers(state, phase.name)) or "nobody yet"
         text = f"Phase {phase.name} needs {phase.approvals} approvals of others than who asks; given by {names}."
         reasons.append(Reason(ok=missing == 0, code="approval", text=text))
     return reasons
+
+
+def _rehearsed(facts: Facts, break_glass: str) -> list[Reason]:
+    """Nobody advances on a way back that is not proved."""
+    proof = facts.proof
+    if proof is None:
+        return []
+    standing = proof.standing
+    if standing is not None and standing.state is RehearsalState.REHEARSED:
+        return [Reason(ok=True, code=REHEARSAL, text=f"Runbook {proof.runbook}: {standing}.")]
+    told = f"Runbook {proof.runbook}: {standing if standing is not None else proof.trouble.rstrip('.')}."
+    told = " ".join([told, *(f"{edit[:1].upper()}{edit[1:]}." for edit in proof.edits[:MOST_EDITS])])
+    if len(proof.edits) > MOST_EDITS:
+        told += f" {len(proof.edits) - MOST_EDITS} more edits."
+    if break_glass:
+        return [Reason(ok=True, code=REHEARSAL, text=f"{told} Broken glass: {break_glass.rstrip('.')}.")]
+    match proof.policy:
+        case Policy.OFF:
+            return [Reason(ok=True, code=REHEARSAL, text=f"{told} The runbook does not ask for a rehearsal.")]
+        case Policy.WARN:
+            return [Reason(ok=True, code=REHEARSAL, text=f"{told} The runbook only warns: the way back is not proved.")]
+        case Policy.BLOCK:
+            return [Reason(ok=False, code=REHEARSAL, text=told)]
+        case never:
+            assert_never(never)
 
 
 def _freeze(plan: Plan, facts: Facts) -> list[Reason]:

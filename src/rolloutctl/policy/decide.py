@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from rolloutctl.model.events import Action, HoldKind, Purpose
-from rolloutctl.model.kinds import HoldCode
+from rolloutctl.model.kinds import Action, HoldCode, HoldKind, Purpose
 from rolloutctl.model.state import Accepted, RolloutState, Status, Step
 from rolloutctl.model.verdict import PhaseState
 from rolloutctl.plan.model import Advance, Plan
@@ -87,6 +86,8 @@ def _carry_out(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | N
             return _forward(plan, state, facts, todo)
         case Action.BACK:
             return do.ChangeFlag(Purpose.BACK, todo.phase, plan.index(todo.phase), todo.why)
+        case Action.AMEND if todo.request is not None:
+            return do.Amend(todo.request)
         case Action.ABORT:
             return do.End("ABORTED", todo.why or "a person stopped it at the present exposure")
         case Action.HOLD:
@@ -107,7 +108,8 @@ def _forward(plan: Plan, state: RolloutState, facts: Facts, todo: Accepted) -> d
         elif state.phase >= 0 and facts.phase_verdict is None:
             return None
         else:
-            why = against(conditions(plan, state, facts, asking="" if todo.actor == "policy" else todo.actor))
+            asking = "" if todo.actor == "policy" else todo.actor
+            why = against(conditions(plan, state, facts, asking, todo.break_glass))
     if why:
         return do.Decide(todo.action, accepted=False, reasons=why, phase=todo.phase)
     if todo.action is Action.FINISH:

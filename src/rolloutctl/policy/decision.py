@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from rolloutctl.model.events import Action, HoldKind, Purpose
+from rolloutctl.model.events import Event
+from rolloutctl.model.kinds import Action, HoldKind, Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,13 @@ class NoteDrift:
 
 
 @dataclass(frozen=True, slots=True)
+class Amend:
+    """Put the plan of an accepted request in force."""
+
+    request: Event
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     status: Literal["DONE", "ROLLED_BACK", "ROLLBACK_UNKNOWN", "ABORTED"]
     reason: str
@@ -142,5 +150,6 @@ Decision = (
     | ClearHold
     | StartCountdown
     | NoteDrift
+    | Amend
     | End
 )

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from rolloutctl.config import Config
 from rolloutctl.model.cohort import CohortState
 from rolloutctl.model.outcome import Verification
+from rolloutctl.model.rehearsal import Standing
 from rolloutctl.model.verdict import PhaseVerdict, Verdict
+from rolloutctl.plan.model import Plan
+from rolloutctl.runbook.model import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How far the way back is proved, by the rehearsals of the sealed runbook."""
+
+    runbook: str
+    policy: Policy
+    """What the runbook demands."""
+    standing: Standing | None
+    """None: it cannot be told."""
+    edits: tuple[str, ...] = ()
+    """What was edited since it was rehearsed: step and key, a sentence each."""
+    trouble: str = ""
+    """Why it cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +51,13 @@ class Facts:
     """Why exposure has been off by more than the plan allows, past its grace; empty when it is not."""
     verification: Verification | None = None
     """What clients were served when last looked at since our last change."""
+    checked: Mapping[int, str] = field(default_factory=dict)
+    """Why the signature on a pending request does not verify, by its seq; empty: it does. A request that is signed and not in
+    here waits."""
+    proof: Proof | None = None
+    """None: the plan names no runbook."""
+    proposed: Mapping[int, Plan | str] = field(default_factory=dict)
+    """The plan that a pending amendment would put in force, by the request's seq, or why it cannot be read. One that is not in
+    here waits."""
     verify_due: bool = False
     """That look is old enough to look again."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rolloutctl.config import Config, OperatorRole, Write
-from rolloutctl.model.events import Action
-from rolloutctl.plan.model import Gate
+from rolloutctl.model.kinds import Action
+
+if TYPE_CHECKING:  # turning a flag off asks for permission, and must not load every model of plans for that
+    from rolloutctl.plan.model import Gate
 
 
 def refusal(config: Config, person: str, environment: str, action: Action) -> str:
@@ -22,6 +26,13 @@ def refusal(config: Config, person: str, environment: str, action: Action) -> st
         return f"nobody may change {environment} (config, [environments.{environment}] write); a rollback is always possible."
     if write is Write.APPROVER and role is not OperatorRole.APPROVER:
         return f"{person} is an operator; only an approver changes {environment} (config, [environments.{environment}] write)."
+    return ""
+
+
+def may_drive(config: Config, person: str) -> str:
+    """Why a process of `person` may not drive, which has effects; empty: it may."""
+    if config.role_of(person) is OperatorRole.VIEWER:
+        return f"{person} is a viewer; only operators and approvers drive (config, [operators])."
     return ""
 
 

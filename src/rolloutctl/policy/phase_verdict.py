@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from rolloutctl.model.kinds import Role
 from rolloutctl.model.state import PhaseRun
 from rolloutctl.model.verdict import WORST_FIRST, PhaseState, PhaseVerdict, State, Verdict
-from rolloutctl.plan.model import AnyCriterion, OnMissing, Plan, Role
+from rolloutctl.plan.model import AnyCriterion, OnMissing, Plan
+
+_NOTHING_TO_A_TRIGGER = frozenset({State.PASS, State.PENDING, State.LOW_TRAFFIC})
+"""What only a trigger watches is no exit criterion: it makes no phase READY and keeps none waiting for a pass."""
 
 
 def worst_first(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
@@ -39,18 +43,20 @@ def effective(verdict: Verdict, criterion: AnyCriterion) -> State | None:
 
 def breaching(plan: Plan, verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
     """Verdicts that are a breach now, missing evidence that the plan calls a breach included."""
-    criteria = {criterion.id: criterion for criterion in plan.criteria}
+    criteria = {criterion.id: criterion for criterion in plan.every_criterion}
     return tuple(v for v in verdicts if v.breach_at is not None or effective(v, criteria[v.criterion]) is State.BREACH)
 
 
 def phase_verdict(plan: Plan, verdicts: tuple[Verdict, ...], run: PhaseRun) -> PhaseVerdict:
     """`run` carries the breaches latched in this attempt: they count whatever the data say now."""
-    criteria = {criterion.id: criterion for criterion in plan.criteria}
+    criteria = {criterion.id: criterion for criterion in plan.every_criterion}
+    exits = {criterion.id for criterion in plan.criteria_of(run.index)}
     counted = [
         (verdict, criteria[verdict.criterion].role, state)
         for verdict in worst_first(verdicts)
         if criteria[verdict.criterion].role is not Role.INFO
         and (state := effective(verdict, criteria[verdict.criterion])) is not None
+        and (verdict.criterion in exits or state not in _NOTHING_TO_A_TRIGGER)
     ]
     return _breach(counted, run) or _hold(counted, run) or _pending(counted)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from rolloutctl.model import events as ev
-from rolloutctl.model.events import Action, Event, HoldKind
-from rolloutctl.model.kinds import HoldCode
+from rolloutctl.model.events import Event
+from rolloutctl.model.kinds import Action, HoldCode, HoldKind
+from rolloutctl.model.signed import signed_of
 from rolloutctl.model.state import RolloutState
 from rolloutctl.plan.model import Plan
 from rolloutctl.policy import decision as do
+from rolloutctl.policy.amending import amend_missing
 from rolloutctl.policy.conditions import FINISH, against, conditions, next_phase
 from rolloutctl.policy.facts import Facts
 from rolloutctl.policy.permission import may_sign, refusal
+from rolloutctl.policy.signing import unsigned
 
 
 def rollback_first(state: RolloutState, facts: Facts) -> do.Decision | None:
@@ -36,6 +39,11 @@ def answer(plan: Plan, state: RolloutState, facts: Facts) -> do.Decision | None:
     request = state.requests[0]
     action, phase = asked(request)
     refused = refusal(facts.config, request.actor, state.target.environment, action)
+    if not refused and signed_of(request.body) is not None and request.seq not in facts.checked:
+        return None
+    if not refused and isinstance(request.body, ev.AmendRequested) and request.seq not in facts.proposed:
+        return None
+    refused = refused or unsigned(plan, state, facts, request)
     missing = (refused,) if refused else _missing(plan, state, facts, request, phase)
     codes = _codes(plan, state, facts, request) if missing and not refused else ()
     return do.Decide(
@@ -47,13 +55,15 @@ def _codes(plan: Plan, state: RolloutState, facts: Facts, request: Event) -> tup
     """Which kinds of condition are missing for a step forward: whether waiting is enough can be told from them."""
     if not isinstance(request.body, ev.AdvanceRequested):
         return ()
-    reasons = conditions(plan, state, facts, asking=request.actor)
+    reasons = conditions(plan, state, facts, request.actor, request.body.break_glass)
     return tuple(dict.fromkeys(reason.code for reason in reasons if not reason.ok))
 
 
 def _for(request: Event) -> tuple[str, ...]:
     why = request.body.why if isinstance(request.body, ev.Asked) else ""
-    return (f"{request.actor} asked" + (f": {why}" if why else ""),)
+    glass = request.body.break_glass if isinstance(request.body, ev.AdvanceRequested) else ""
+    broken = (f"{request.actor} broke the glass: {glass}",) if glass else ()
+    return (f"{request.actor} asked" + (f": {why}" if why else ""), *broken)
 
 
 def asked(request: Event) -> tuple[Action, str]:
@@ -73,6 +83,8 @@ def asked(request: Event) -> tuple[Action, str]:
             return (Action.APPROVE, phase)
         case ev.GateSigned():
             return (Action.SIGN, "")
+        case ev.AmendRequested():
+            return (Action.AMEND, "")
         case _:
             return (Action.CHECKED, "")
 
@@ -86,6 +98,8 @@ def _missing(plan: Plan, state: RolloutState, facts: Facts, request: Event, phas
             return back_missing(plan, state, phase)
         case ev.ResumeRequested():
             return _resume(state)
+        case ev.ApprovalGiven(amendment=digest) if digest:
+            return _approve_amendment(state, request, digest)
         case ev.ApprovalGiven():
             return _approve(plan, state, request, phase)
         case ev.GateSigned(gate=gate_id):
@@ -93,6 +107,9 @@ def _missing(plan: Plan, state: RolloutState, facts: Facts, request: Event, phas
             if gate is None:
                 return (f'the plan has no gate "{gate_id}".',)
             return tuple(filter(None, [may_sign(facts.config, request.actor, gate), _unchecked(gate.checks, request.body)]))
+        case ev.AmendRequested():
+            proposed = facts.proposed[request.seq]
+            return (proposed,) if isinstance(proposed, str) else amend_missing(plan, proposed, state, request.actor, request.body)
         case ev.RollbackChecked():
             return ("the rollback is not unknown; nothing is to be checked by hand.",)
         case _:
@@ -124,7 +141,8 @@ def _advance(plan: Plan, state: RolloutState, facts: Facts, request: Event, phas
     expected = FINISH if index == len(plan.phases) else plan.phases[index].name if index is not None else ""
     if phase != expected:
         return (f'the next step is "{expected}", not "{phase}"; look again before you advance.',)
-    return against(conditions(plan, state, facts, asking=request.actor))
+    glass = request.body.break_glass if isinstance(request.body, ev.AdvanceRequested) else ""
+    return against(conditions(plan, state, facts, request.actor, glass))
 
 
 def back_missing(plan: Plan, state: RolloutState, phase: str) -> tuple[str, ...]:
@@ -136,6 +154,14 @@ def back_missing(plan: Plan, state: RolloutState, phase: str) -> tuple[str, ...]
         return (f'a step back leads to {" or ".join(served)}, not to "{phase}".',)
     if state.open_intent is not None:
         return ("a change of the flag is under way.",)
+    return ()
+
+
+def _approve_amendment(state: RolloutState, request: Event, digest: str) -> tuple[str, ...]:
+    if digest == state.plan_digest:
+        return ("this plan is in force already.",)
+    if request.actor in state.amendment_approvals.get(digest, ()):
+        return (f"{request.actor} has approved it already; approvals are by different people.",)
     return ()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from rolloutctl.model.cohort import OFF, Cohort, CohortState
-from rolloutctl.model.events import Action, Event, Kind, Purpose
+from rolloutctl.model.events import Event
+from rolloutctl.model.kinds import Action, Kind, Purpose
 from rolloutctl.model.state import RolloutState, Status
 from rolloutctl.plan.model import Plan, RollbackTo
 from rolloutctl.policy import decision as do

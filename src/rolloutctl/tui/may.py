@@ -35,12 +35,12 @@ def why_not(act: Act, fleet: FleetSnapshot | None, rollout: RolloutSnapshot | No
         return "still reading: the engine has not answered yet"
     if rollout is None:
         return "no rollout is selected"
-    if act is Act.ROLLBACK:
-        return _rollback(rollout)
     # There is a snapshot: both are loaded, with their models.
     from rolloutctl.config import OperatorRole  # noqa: PLC0415
     from rolloutctl.telling import clause  # noqa: PLC0415
 
+    if act is Act.ROLLBACK:
+        return clause(rollout.refused.get(Action.ROLLBACK, "")) or _rollback(rollout)
     if fleet.read_only:
         return "READ-ONLY: started with --read-only"
     if fleet.role is OperatorRole.VIEWER:

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Protocol, TypeVar, runtime_checkable
 
 from rich.text import Text
+from textual import events
 from textual.app import App
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -20,7 +21,7 @@ from textual.widget import Widget
 
 from rolloutctl.engine.cards.glance import Glance
 from rolloutctl.engine.view.handle import EngineHandle, Leaving
-from rolloutctl.engine.view.snapshot import FleetSnapshot, RolloutSnapshot
+from rolloutctl.engine.view.snapshot import Driving, FleetSnapshot, RolloutSnapshot
 from rolloutctl.keymap import keymap
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, clean, line, span
 from rolloutctl.tui.draw.when import When
@@ -29,6 +30,8 @@ from rolloutctl.tui.palette import Palette, ascii_only, paint, palette_of
 
 FASTEST_REDRAW_S = 0.1
 """A flood of snapshots is drawn this often at most; keys are handled in between."""
+UNTOUCHED_S = 30.0
+"""After so long without a key or the mouse nobody is taken to read along by the second."""
 REFUSAL_S = 10.0
 """How long a refusal is shown at most."""
 T = TypeVar("T")
@@ -78,6 +81,7 @@ class Shell(App[int]):
         self._now = now
         self._zone = zone
         self._drawn_at = 0.0
+        self._touched_at = monotonic()
         self._feed = Feed(engine, self._knock)
         self.stopping: Future[str] | None = None
         """Set once the engine was asked to stop."""
@@ -124,6 +128,20 @@ class Shell(App[int]):
         return next((rollout for rollout in self.fleet.rollouts if rollout.id == rollout_id), None)
 
     # -- time and paint ------------------------------------------------------------------------------------------------
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.InputEvent):
+            self._touched_at = monotonic()
+        await super().on_event(event)
+
+    @property
+    def calm(self) -> bool:
+        """Nobody touches it, and nothing that anybody waits for by the second is shown."""
+        if monotonic() - self._touched_at < UNTOUCHED_S or self.fleet is None:
+            return False
+        return not any(
+            rollout.state.countdown is not None or rollout.driver.driving is Driving.UNATTENDED for rollout in self.fleet.rollouts
+        )
 
     def when(self) -> When:
         return When(self._now(), self._zone)

@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolloutctl.judge.rates.counts import NOBODY, Counts, Floats
-from rolloutctl.judge.rates.forecast import planned_events
 from rolloutctl.judge.rates.interval import interval
-from rolloutctl.judge.rates.process import Mixture, breach_process, compared
-from rolloutctl.judge.rates.settings import HARM, PHI_GRID, Prior, RateSettings
+from rolloutctl.judge.rates.process import Mixture, breach_process, compared, log_evidence
+from rolloutctl.judge.rates.settings import FIRST_MOST_PER_S, HARM, LATE_MOST_PER_S, PHI_GRID, Prior, RateSettings
 from rolloutctl.judge.rates.track import RateTrack, track, track_together
 
 CELLS = 160
@@ -40,7 +39,7 @@ def same(one: RateTrack, other: RateTrack, until: int | None = None) -> None:
 def slow_log_e(counts: Counts, phi: Floats, asked: RateSettings) -> list[float]:
     """Cell by cell as the definition has it, at one phi for all cells."""
     found = []
-    levels = [[0.0] * len(HARM)]
+    first, levels = [0.0] * len(HARM), [[0.0] * len(HARM)]
     for cell in range(counts.cells):
         n, x, m, y = (
             float(part[cell].sum()) for part in (counts.canary_all, counts.canary_bad, counts.baseline_all, counts.baseline_bad)
@@ -49,10 +48,15 @@ def slow_log_e(counts: Counts, phi: Floats, asked: RateSettings) -> list[float]:
         for harm in HARM:
             pi, q = asked.tolerate * n / (asked.tolerate * n + m), harm * asked.tolerate * n / (harm * asked.tolerate * n + m)
             step.append((x * math.log(q / pi) + y * math.log((1 - q) / (1 - pi))) / float(phi[cell]))
-        levels.append([a + b for a, b in zip(levels[-1], step, strict=True)])
-        weights = [1 - asked.onset, *([asked.onset / (asked.horizon - 1)] * cell)]
-        mixed = [sum(w * math.exp(levels[-1][k] - levels[start][k]) for start, w in enumerate(weights)) for k in range(len(HARM))]
-        found.append(math.log(sum(mixed) / len(HARM) + 1 - sum(weights)))
+        first = [a + min(b, FIRST_MOST_PER_S * asked.cell_s) for a, b in zip(first, step, strict=True)]
+        levels.append([a + min(b, LATE_MOST_PER_S * asked.cell_s) for a, b in zip(levels[-1], step, strict=True)])
+        late = asked.onset / (asked.horizon - 1)
+        mixed = [
+            (1 - asked.onset) * math.exp(first[k])
+            + sum(late * math.exp(levels[-1][k] - levels[start][k]) for start in range(1, cell + 1))
+            for k in range(len(HARM))
+        ]
+        found.append(math.log(sum(mixed) / len(HARM) + 1 - (1 - asked.onset) - late * cell))
     return found
 
 
@@ -62,7 +66,7 @@ def test_it_agrees_with_the_definition_computed_cell_by_cell() -> None:
     phi = np.full(60, at)
     tolerated = np.full(60, ASKED.tolerate)
     evidence = compared(counts.strata(), tolerated, tolerated[:, None] * np.array(HARM))
-    log_e, _ = breach_process(evidence, phi, ASKED.horizon, ASKED.onset, Mixture.fresh(len(HARM)))
+    log_e, _ = breach_process(evidence, phi, ASKED.horizon, ASKED.onset, ASKED.cell_s, Mixture.fresh(len(HARM)))
     assert log_e.tolist() == pytest.approx(slow_log_e(counts, phi, ASKED), abs=1e-9)
 
 
@@ -78,9 +82,9 @@ def test_what_comes_later_changes_nothing_before_it(seed: int, cut: int, ratio: 
 def test_a_process_that_is_continued_is_the_same_as_one_that_never_stopped(seed: int, cut: int) -> None:
     rng = np.random.default_rng(seed)
     evidence, phi = rng.normal(-0.05, 0.4, (CELLS, len(HARM))), rng.uniform(1.0, 20.0, CELLS)
-    whole, _ = breach_process(evidence, phi, CELLS, 0.3, Mixture.fresh(len(HARM)))
-    first, state = breach_process(evidence[:cut], phi[:cut], CELLS, 0.3, Mixture.fresh(len(HARM)))
-    then, _ = breach_process(evidence[cut:], phi[cut:], CELLS, 0.3, state)
+    whole, _ = breach_process(evidence, phi, CELLS, 0.3, 15.0, Mixture.fresh(len(HARM)))
+    first, state = breach_process(evidence[:cut], phi[:cut], CELLS, 0.3, 15.0, Mixture.fresh(len(HARM)))
+    then, _ = breach_process(evidence[cut:], phi[cut:], CELLS, 0.3, 15.0, state)
     np.testing.assert_array_equal(whole, np.concatenate([first, then]))
 
 
@@ -118,6 +122,32 @@ def test_more_of_the_same_evidence_never_turns_a_breach_into_a_pass(seed: int) -
     first = np.flatnonzero(found.fail)
     assert len(first)
     assert not found.passed[first[0] :].any()
+
+
+def test_evidence_goes_to_nothing_as_dispersion_grows_beyond_the_grid() -> None:
+    evidence = np.full((40, len(HARM)), 40.0)
+    last = float(PHI_GRID[-1])
+    at = [float(log_evidence(evidence, np.full(40, phi), 40, 0.3)[-1]) for phi in (last, 2 * last, 8 * last, 1e6 * last)]
+    assert at == pytest.approx([at[0], at[0] / 2, at[0] / 8, 0.0], abs=1e-4)
+
+
+def paused(*, hosts: int, cells: int) -> Counts:
+    """Half-way, for some cells, all requests of the first canary host fail; history and the other hosts know nothing of it."""
+    counts = traffic(3, ratio=1.0, hosts=(hosts, 6))
+    counts.canary_bad[CELLS // 2 : CELLS // 2 + cells, :, 0] = counts.canary_all[CELLS // 2 : CELLS // 2 + cells, :, 0]
+    return counts
+
+
+def test_a_single_cell_is_never_enough_for_a_breach() -> None:
+    assert not track(paused(hosts=1, cells=1), ASKED).fail.any()
+    assert track(paused(hosts=1, cells=20), ASKED).fail.any()
+
+
+def test_a_host_that_pauses_is_named_though_it_was_well_for_long() -> None:
+    found = track(paused(hosts=3, cells=20), ASKED)
+    held = found.hold_host[found.hold_host != NOBODY]
+    assert not found.fail.any()
+    assert set(held.tolist()) == {0}
 
 
 def alarms(make: object, runs: int) -> int:
@@ -211,15 +241,6 @@ def test_the_interval_holds_the_truth_and_narrows() -> None:
     assert inside >= 57
     low, high = interval(traffic(1, ratio=1.4, cells=20).strata(), 1.0)
     assert low == 0 or math.log(high / low) > max(widths)
-
-
-def test_planning_figures() -> None:
-    """At four times the canary's traffic in the baseline, tolerate 10 %, 1 %."""
-    assert planned_events(0.01, 1.0, 2.0, 1.1, 4.0) == pytest.approx(52, abs=2)
-    assert planned_events(0.01, 1.0, 1.5, 1.1, 4.0) == pytest.approx(171, abs=5)
-    assert planned_events(0.01, 1.0, 10.0, 1.1, 4.0) == pytest.approx(7, abs=1)
-    assert planned_events(0.05, 1.0, 1.0, 1.5, 4.0) == pytest.approx(56, abs=4)
-    assert planned_events(0.01, 3.0, 2.0, 1.1, 4.0) == pytest.approx(3 * planned_events(0.01, 1.0, 2.0, 1.1, 4.0))
 
 
 def test_without_history_the_usual_dispersion_is_assumed() -> None:

@@ -58,7 +58,9 @@ def wait(
 def explain(
     ctx: typer.Context,
     rollout: Rollout,
-    criterion: Annotated[str, typer.Argument(help="Id of the criterion, or `id/segment`.", show_default=False)],
+    criterion: Annotated[
+        str, typer.Argument(help="Id of the criterion, or `id/segment`.", metavar="CRITERION", show_default=False)
+    ],
     json: Json = False,
 ) -> int:
     """One criterion on one page: queries as sent, numbers, bound, state, why, and what would change it.

@@ -24,9 +24,9 @@ def _group(about: str) -> typer.Typer:
     )
 
 
-journal = _group("Show, follow, verify, export and copy the journal.")
+journal = _group("Show, follow, verify, witness, export and copy the journal.")
 config = _group("Show the config in force and check it.")
-schema = _group("JSON Schemas of plans and configs, for editors.")
+schema = _group("JSON Schemas of plans, runbooks and configs, for editors.")
 
 
 @journal.command("show", cls=Documented)
@@ -67,16 +67,41 @@ def journal_verify(
     file: Annotated[
         Path | None, typer.Argument(help="A journal, a copy or an export of one; default: the config's.", show_default=False)
     ] = None,
-    witness: Annotated[str, typer.Option(help="A head that was seen earlier: its number and hash.", metavar='"SEQ HASH"')] = "",
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(help="A head that was seen earlier: its number and hash. May be given again.", metavar='"SEQ HASH"'),
+    ] = None,
+    witness_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--witness-file",
+            help="Heads that were seen earlier; default for the config's journal: the config's `journal.witness`.",
+            metavar="PATH",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Check every link, column and blob offline; says what that shows and what it cannot.
+
+    A journal that was cut off at its end, or rewritten as a whole, is only found back to the newest witness.
 
     Exit code: 0 nothing found, 1 findings, or no journal any more, 7 it cannot be reached.
     """
     from rolloutctl.cli.journal import verify
 
-    return verify(globals_of(ctx), file, witness, as_json=json)
+    return verify(globals_of(ctx), file, witness or (), witness_file, as_json=json)
+
+
+@journal.command("witness", cls=Documented)
+def journal_witness(ctx: typer.Context, json: Json = False) -> int:
+    """Print number and hash of the newest event, to be kept where the journal is not; also into `journal.witness` of the config.
+
+    Who has them can show later that nothing up to there was cut off or rewritten.
+    """
+    from rolloutctl.cli.journal import witness
+
+    return witness(globals_of(ctx), as_json=json)
 
 
 @journal.command("export", cls=Documented)
@@ -140,6 +165,15 @@ def schema_plan() -> int:
     return ExitCode.OK
 
 
+@schema.command("runbook", cls=Documented)
+def schema_runbook() -> int:
+    """The JSON Schema of runbook files."""
+    from rolloutctl.schemas import runbook_schema
+
+    put_json(runbook_schema(), indent=2)
+    return ExitCode.OK
+
+
 @schema.command("config", cls=Documented)
 def schema_config() -> int:
     """The JSON Schema of config files."""
@@ -147,6 +181,17 @@ def schema_config() -> int:
 
     put_json(config_schema(), indent=2)
     return ExitCode.OK
+
+
+def doctor(ctx: typer.Context, json: Json = False) -> int:
+    """What this program runs on and is connected to: terminal, colours, config, journal, sources, providers, clock.
+
+    Each is asked once, and nothing is changed. Exit code: 0 everything answers, 2 the config cannot be used, 7 a source, a
+    provider or the journal does not answer.
+    """
+    from rolloutctl.cli.doctoring import doctor as looked
+
+    return looked(globals_of(ctx), as_json=json)
 
 
 def completion(

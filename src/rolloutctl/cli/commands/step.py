@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,15 @@ def advance(
     rollout: Rollout,
     to: Annotated[str, typer.Option(help="The phase that is expected to be next, or `done`.", metavar="PHASE")] = "",
     why: Why = "",
+    break_glass: Annotated[
+        str | None,
+        typer.Option(
+            "--break-glass",
+            help="Enter it although the way back is not proved, for this reason; shown for ever after.",
+            metavar="WHY",
+            show_default=False,
+        ),
+    ] = None,
     wait: Wait = True,
     json: Json = False,
 ) -> int:
@@ -23,10 +33,21 @@ def advance(
     Exit code: 0 entered, 1 it did not happen, 4 unknown, 5 not yet, 6 refused, 7 the flag server is not reachable. If nobody
     drives, this command drives for as long as it needs.
     """
+    if break_glass is not None and not break_glass.strip():
+        raise InvalidInput("--break-glass needs a reason.", remedy='Say why, such as --break-glass "INC-7: the fix is in it".')
     from rolloutctl.cli.acting import step
     from rolloutctl.engine.view.commands import CommandKind
 
-    return step(globals_of(ctx), CommandKind.ADVANCE, rollout, to=to, why=why, stay=wait, as_json=json)
+    return step(
+        globals_of(ctx),
+        CommandKind.ADVANCE,
+        rollout,
+        to=to,
+        why=why,
+        stay=wait,
+        as_json=json,
+        break_glass=break_glass or "",
+    )
 
 
 def back(
@@ -92,6 +113,27 @@ def gate(
     from rolloutctl.cli.acting import sign
 
     return sign(globals_of(ctx), rollout, gate, go=go, checks=tuple(check or ()), all_checks=all_checks, why=why, as_json=json)
+
+
+def amend(
+    ctx: typer.Context,
+    rollout: Rollout,
+    plan: Annotated[Path, typer.Argument(help="The plan to put in force.", metavar="PLAN", show_default=False)],
+    why: Why = "",
+    approve: Annotated[
+        bool, typer.Option("--approve", help="Approve exactly this plan, for somebody else to put in force.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what differs and what stands against it.")] = False,
+    json: Json = False,
+) -> int:
+    """Amend the sealed plan: shows what differs, key by key; never changes what anybody is served.
+
+    The phase keeps its clock and its breaches. What loosens anything needs the approval of somebody else first (--approve).
+    Exit code: 0 amended, 2 the plan is not valid, 6 refused.
+    """
+    from rolloutctl.cli.amending import amend as amended
+
+    return amended(globals_of(ctx), rollout, plan, why=why, approve=approve, dry_run=dry_run, as_json=json)
 
 
 def postpone(ctx: typer.Context, rollout: Rollout, why: Why, json: Json = False) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from rolloutctl.cli.out import clean, say
+from rolloutctl.cli.out import clean, fitted, say
 from rolloutctl.errors import InvalidInput
 
 NOTHING = "-"
@@ -76,7 +76,7 @@ class Asker:
 
 
 def _prompt(text: str) -> None:
-    sys.stderr.write(clean(text))
+    sys.stderr.write(fitted(clean(text)))
     sys.stderr.flush()
 
 

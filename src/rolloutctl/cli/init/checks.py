@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from rolloutctl.cli.init.here import is_zone
 from rolloutctl.config import Url
 from rolloutctl.plan.model import Label, Name, Person
-from rolloutctl.plan.promql import matchers_of, read
+from rolloutctl.promql import matchers_of, read
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

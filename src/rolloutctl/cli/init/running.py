@@ -18,7 +18,7 @@ from rolloutctl.cli.init.answers import ConfigAnswers, Options, PlanAnswers
 from rolloutctl.cli.init.asking import Asker
 from rolloutctl.cli.init.texts import config_text, plan_name, plan_text
 from rolloutctl.cli.init.writing import check, refuse_existing, write
-from rolloutctl.cli.out import put, put_json, say
+from rolloutctl.cli.out import put, put_json, say, say_command
 from rolloutctl.config import FromEnv
 from rolloutctl.engine.config.secrets import read_secret
 from rolloutctl.engine.config.settings import Surroundings
@@ -216,5 +216,9 @@ def _tell(
     put(f"{config_path}\n{plan_path}")
     say("\nBoth are written; read the plan and change its bounds and times to what you mean.")
     if unset:
-        say("Before the flag server is asked, set:\n" + "\n".join(f"  export {name}=…" for name in unset))
-    say("Then:\n" + "\n".join(f"  {line}" for line in following))
+        say("Before the flag server is asked, set:")
+        for name in unset:
+            say_command(f"export {name}=…")
+    say("Then:")
+    for line in following:
+        say_command(line)

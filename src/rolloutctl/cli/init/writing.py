@@ -9,9 +9,9 @@ from pathlib import Path
 from rolloutctl.config import Config
 from rolloutctl.engine.once.gathering import config_facts
 from rolloutctl.errors import ConfigInvalid, Failed, InvalidInput
+from rolloutctl.findings import Severity
 from rolloutctl.not_yet import CONFIG
 from rolloutctl.plan.facts import Facts
-from rolloutctl.plan.findings import Severity
 from rolloutctl.plan.lint import lint
 from rolloutctl.plan.read import read_plan
 from rolloutctl.strict_toml import parse, validate

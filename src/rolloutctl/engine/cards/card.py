@@ -18,7 +18,7 @@ from rolloutctl.ports import Lease
 from rolloutctl.units import show_age, show_duration, show_time
 
 Shape = dict[str, Any]
-FORMAT = 1
+FORMAT = 2
 """Raise it whenever a field, its meaning, or the way from events to a card changes: older cards are then made anew."""
 _WORDS = ("title", "owner", "where", "served", "criteria", "verdicts", "waits_for", "sealed")
 _MICROSECOND = timedelta(microseconds=1)
@@ -82,7 +82,10 @@ class Card:
 
     def driven(self, lease: Lease | None, now: datetime) -> Shape:
         """As `status --json` prints it."""
-        return self.shaped(now) | {"driver": {"driving": self.driving(lease, now).value, "holder": holder(lease) or None}}
+        alive = lease is not None and bool(holder(lease))
+        until = show_time(lease.expires_at) if lease is not None and alive else None
+        driver = {"driving": self.driving(lease, now).value, "holder": holder(lease) or None, "lease_until": until}
+        return self.shaped(now) | {"driver": driver}
 
     def shaped(self, now: datetime) -> Shape:
         """`shape` with the bake clock in it: a copy that the caller may add to."""

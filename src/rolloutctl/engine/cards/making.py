@@ -7,6 +7,7 @@ from datetime import timedelta
 from rolloutctl.engine.cards.card import Card, Shape
 from rolloutctl.engine.cards.plain import plain
 from rolloutctl.model.cohort import Cohort
+from rolloutctl.model.events import PlanAmended
 from rolloutctl.model.state import RolloutState, Status, Step
 from rolloutctl.plan.model import Plan, RollbackTo
 from rolloutctl.policy.rollback import watched_until
@@ -28,7 +29,7 @@ def card_of(plan: Plan, state: RolloutState) -> Card:
         criteria=_counts(state),
         verdicts=", ".join(f"{key} {words(verdict)}" for key, verdict in state.verdicts.items()),
         waits_for=clauses(state.waiting_for),
-        sealed=f"{state.plan_digest[:12]} by {state.sealed_by}",
+        sealed=_sealed(state),
         doing=_doing(state),
         clocked=not _over(state) and state.run is not None and state.step in {Step.BAKING, Step.READY},
         clock=state.bake_clock,
@@ -36,6 +37,33 @@ def card_of(plan: Plan, state: RolloutState) -> Card:
         watched_until=watched_until(plan, state),
         shape=plain(_shape(plan, state)),
     )
+
+
+def _sealed(state: RolloutState) -> str:
+    """`3f9a2b… by ana`, and how the plan was amended since."""
+    newest = state.amendments[-1].body if state.amendments else None
+    if not isinstance(newest, PlanAmended):
+        return f"{state.plan_digest[:12]} by {state.sealed_by}"
+    times = len(state.amendments)
+    said = f"{newest.was_digest[:12]} by {state.sealed_by}" if times == 1 else f"by {state.sealed_by}"
+    how_often = "once" if times == 1 else f"{times} times"
+    return because(f"{said}; amended {how_often}, now {state.plan_digest[:12]} by {newest.by}", newest.why)
+
+
+def _decided(state: RolloutState) -> Shape:
+    """Who approved and signed what is to come, and whether that is certain."""
+    return {
+        "approvals": [
+            {"phase": phase, "by": name, "signed": (phase, name) in state.signed_approvals}
+            for phase, names in state.approvals.items()
+            for name in names
+        ],
+        "gates": [
+            {"gate": gate, "go": go, "by": state.gate_signers[gate], "signed": gate in state.signed_gates}
+            for gate, go in state.gates.items()
+        ],
+        "amendments": len(state.amendments),
+    }
 
 
 def mark(state: RolloutState) -> tuple[str, str]:
@@ -147,7 +175,12 @@ def _shape(plan: Plan, state: RolloutState) -> Shape:
         "waiting_for": list(state.waiting_for),
         "rollback": _rollback(state),
         "ended": {"at": state.ended_at, "why": state.ended_why} if state.ended_at is not None else None,
+        **_decided(state),
         "plan_digest": state.plan_digest,
+        "runbook": state.runbook or None,
+        "broken_glass": [
+            {"phase": glass.phase, "actor": glass.actor, "why": glass.why, "at": glass.at} for glass in state.broken_glass
+        ],
         "sealed_at": state.sealed_at,
         "sealed_by": state.sealed_by,
         "seq": state.seq,

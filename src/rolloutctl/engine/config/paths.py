@@ -9,6 +9,9 @@ from typing import Any
 SQLITE = "sqlite:///"
 _ON_A_SERVER = ("postgresql://", "postgres://")
 _TLS_FILES = ("ca", "cert", "key")
+_SECRETS = ("token", "password", "routing_key", "url")
+"""Keys whose value may be a table that says where a secret is read from."""
+_FROM = frozenset({"env", "file", "command", "keyring"})
 
 
 def anchored(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -20,12 +23,26 @@ def _anchor(value: object, name: str, folder: Path) -> object:
     if not isinstance(value, dict):
         return value
     if name == "journal":
-        return {key: _journal(item, folder) if key == "url" else _anchor(item, key, folder) for key, item in value.items()}
+        return {key: _of_journal(item, key, folder) for key, item in value.items()}
+    if name == "operator":
+        return {key: _path(item, folder) if key == "signing_key" else item for key, item in value.items()}
+    if name == "rehearsals":
+        return {key: _path(item, folder) if key == "records" else item for key, item in value.items()}
     if name == "tls":
         return {key: _path(item, folder) if key in _TLS_FILES else item for key, item in value.items()}
-    if name in ("token", "password"):
+    if name in _SECRETS and set(value) <= _FROM:
         return {key: _secret(item, key, folder) for key, item in value.items()}
     return {key: _anchor(item, key, folder) for key, item in value.items()}
+
+
+def _of_journal(value: object, key: str, folder: Path) -> object:
+    match key:
+        case "url":
+            return _journal(value, folder)
+        case "witness":
+            return _path(value, folder)
+        case _:
+            return _anchor(value, key, folder)
 
 
 def _path(value: object, folder: Path) -> object:

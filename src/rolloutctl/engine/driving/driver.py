@@ -13,17 +13,23 @@ from datetime import datetime, timedelta
 
 from rolloutctl.engine.driving import effects
 from rolloutctl.engine.driving.emergency import emergency_off
+from rolloutctl.engine.looking.keeping import Keeping
+from rolloutctl.engine.world.amended import plan_in, read_proposed
 from rolloutctl.engine.world.commit import commit
 from rolloutctl.engine.world.facts import facts_of
 from rolloutctl.engine.world.observations import Seen
 from rolloutctl.engine.world.record import RolloutRecord
+from rolloutctl.engine.world.signatures import check_signatures
 from rolloutctl.engine.world.waiting import wait_a_while
 from rolloutctl.engine.world.world import World
 from rolloutctl.errors import ExitCode, JournalUnreachable, LeaseLost, RolloutctlError, Unreachable
 from rolloutctl.model import events as ev
+from rolloutctl.model.events import Event
+from rolloutctl.model.kinds import Action, Kind
 from rolloutctl.model.outcome import Verification
 from rolloutctl.model.state import Status
 from rolloutctl.policy import decision as do
+from rolloutctl.policy.amending import changes
 from rolloutctl.policy.decide import decide
 from rolloutctl.policy.rollback import rollback_target
 from rolloutctl.ports import Lease
@@ -66,7 +72,7 @@ class Driver:
         state = self._rollout.state
         if state.status is Status.ROLLED_BACK:
             return state.open_intent is None and not self._rollout.watched(self._world.time.of(self._rollout.plan).now())
-        return state.status.final and not any(request.kind is ev.Kind.ROLLBACK_REQUESTED for request in state.requests)
+        return state.status.final and not any(request.kind is Kind.ROLLBACK_REQUESTED for request in state.requests)
 
     async def _work(self) -> datetime | None:
         """Decide and act until policy waits; returns until when."""
@@ -75,6 +81,8 @@ class Driver:
             lease = self._rollout.held
             if lease is None:
                 raise LeaseLost(f"{self._rollout.id} is driven by another process now.")
+            await read_proposed(self._world, self._rollout)
+            await check_signatures(self._world, self._rollout)
             decision = decide(self._rollout.plan, self._rollout.state, facts_of(self._world, self._rollout))
             if isinstance(decision, do.Wait):
                 return decision.until
@@ -112,7 +120,7 @@ class Driver:
                 await self._interruptible(effects.change_flag(world, rollout, lease, decision))
             case do.SendAgain():
                 await self._interruptible(effects.send_again(world, rollout, lease))
-            case do.Decide(action=ev.Action.ROLLBACK, accepted=False):
+            case do.Decide(action=Action.ROLLBACK, accepted=False):
                 # A rollback that is refused interrupts nothing any more.
                 rollout.rollback_asked.clear()
                 await commit(world, rollout, lease, self._journalled(decision))
@@ -125,6 +133,8 @@ class Driver:
                 rollout.trouble = failure
             case do.Verify():
                 await self._interruptible(self._verify())
+            case do.Amend(request):
+                await commit(world, rollout, lease, await self._amended(request))
             case do.NoteDrift(expected, actual):
                 who = await self._strangers()
                 await commit(
@@ -133,8 +143,29 @@ class Driver:
                     lease,
                     ev.FlagDrifted(expected=expected, actual=actual, who=who, at=world.time.of(rollout.plan).now()),
                 )
+            case do.MarkReady() | do.Decide(action=Action.ADVANCE | Action.FINISH, accepted=True):
+                body = self._journalled(decision)
+                assert isinstance(body, ev.PhaseReady | ev.DecisionMade)
+                await Keeping(world, rollout, rollout.observed.judgement).commit(lease, body)
             case _:
                 await commit(world, rollout, lease, self._journalled(decision))
+
+    async def _amended(self, request: Event) -> ev.PlanAmended:
+        asked = request.body
+        assert isinstance(asked, ev.AmendRequested)
+        plan = await self._world.journal.call(lambda journal: plan_in(journal, asked))
+        return ev.PlanAmended(
+            request=request.seq,
+            by=request.actor,
+            why=asked.why,
+            title=plan.shown,
+            owner=plan.owner,
+            was_digest=asked.was_digest,
+            plan_digest=asked.plan_digest,
+            plan_blob=asked.plan_blob,
+            changes=tuple(map(str, changes(self._rollout.plan, plan))),
+            at=self._world.time.of(plan).now(),
+        )
 
     async def _strangers(self) -> tuple[str, ...]:
         """Who changed the flag since our last change, as far as the flag server tells; never holds anything up for long."""
@@ -184,7 +215,7 @@ class Driver:
     async def _without_journal(self, decision: do.Decision, error: JournalUnreachable) -> str:
         """A journal that cannot be written stops everything but a rollback; returns what to show."""
         rolls_back = isinstance(decision, do.TurnOff) or (
-            isinstance(decision, do.Decide) and decision.action is ev.Action.ROLLBACK and decision.accepted
+            isinstance(decision, do.Decide) and decision.action is Action.ROLLBACK and decision.accepted
         )
         if not rolls_back or self._turned_off_without_journal:
             return f"{self._turned_off_without_journal} {error}".strip()

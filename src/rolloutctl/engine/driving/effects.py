@@ -20,7 +20,7 @@ from rolloutctl.errors import InvalidInput, RolloutctlError, Unreachable
 from rolloutctl.model import events as ev
 from rolloutctl.model import outcome as out
 from rolloutctl.model.cohort import OFF, Cohort, CohortState
-from rolloutctl.model.events import Purpose, Reality
+from rolloutctl.model.kinds import Purpose, Reality
 from rolloutctl.plan.model import RollbackTo
 from rolloutctl.policy import decision as do
 from rolloutctl.policy.rollback import rollback_target

@@ -14,7 +14,7 @@ from rolloutctl.errors import ExitCode, RolloutctlError
 from rolloutctl.model import events as ev
 from rolloutctl.model import outcome as out
 from rolloutctl.model.cohort import OFF, Target
-from rolloutctl.model.events import Purpose
+from rolloutctl.model.kinds import Purpose
 
 _LOOKS = 10
 _BETWEEN_LOOKS_S = 0.5

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from rolloutctl.engine.looking.late_judge import judge_phase, read_exposure
-from rolloutctl.engine.world.commit import commit
+from rolloutctl.engine.evidence.numbers import numbers_of
+from rolloutctl.engine.looking.keeping import Keeping
+from rolloutctl.engine.looking.late_judge import asked_for, judge_phase, look, read_exposure
 from rolloutctl.engine.world.observations import Judgement
 from rolloutctl.engine.world.record import RolloutRecord
 from rolloutctl.engine.world.world import World
 from rolloutctl.model import events as ev
 from rolloutctl.model.samples import Answer, Query
 from rolloutctl.model.state import PhaseRun, RolloutState
-from rolloutctl.model.verdict import State, Verdict
+from rolloutctl.model.verdict import Verdict
 from rolloutctl.plan.model import Plan
 from rolloutctl.policy.phase_verdict import breaching, phase_verdict, worst_first
 from rolloutctl.ports import Lease
 
 if TYPE_CHECKING:  # it loads numpy
     from rolloutctl.judge.exposure import ExposureReading
+    from rolloutctl.judge.live.memory import Memory
 
-_NOT_IN_THE_DATA = frozenset({State.SOURCE_DOWN, State.INVALID, State.PARTIAL})
-"""States whose beginning the samples cannot tell, because there are none."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ToJudge:
+    """A phase that is looked at; `before` is the look before this one."""
+
+    rollout: str
+    plan: Plan
+    run: PhaseRun
+    before: Judgement | None
 
 
 def judge(
@@ -36,25 +47,44 @@ def judge(
     before: Judgement | None,
 ) -> Judgement:
     """Pure but for `before`, the previous look: it dates the states that samples cannot date."""
-    verdicts = judge_phase(plan, run.index, run.started_at.timestamp(), now.timestamp(), answers)
+    return _judgement(ToJudge("", plan, run, before), _anew(plan, run, now, answers), now, answers)
+
+
+def _anew(plan: Plan, run: PhaseRun, now: datetime, answers: Mapping[Query, Answer]) -> tuple[Verdict, ...]:
+    return judge_phase(plan, run.index, run.started_at.timestamp(), now.timestamp(), answers)
+
+
+def _judgement(one: ToJudge, verdicts: Sequence[Verdict], now: datetime, answers: Mapping[Query, Answer]) -> Judgement:
+    plan, run, before = one.plan, one.run, one.before
     known = {v.key: v for v in before.verdicts} if before is not None and before.phase_attempt == run.attempt else {}
     dated = worst_first(tuple(_dated(plan, verdict, known.get(verdict.key), now) for verdict in verdicts))
-    return Judgement(run.attempt, dated, phase_verdict(plan, dated, run), now)
+    return Judgement(run.attempt, dated, phase_verdict(plan, dated, run), now, answers)
 
 
 def look_at_all(
-    asked: Sequence[tuple[Plan, PhaseRun, Judgement | None]], now: datetime, answers: Mapping[Query, Answer]
+    asked: Sequence[ToJudge], now: datetime, answers: Mapping[Query, Answer], memory: Memory
 ) -> list[tuple[Judgement, ExposureReading] | Exception]:
-    """The judgement and the exposure of each, or what went wrong with it. Pure, as `judge` is."""
-    return [_look(plan, run, before, now, answers) for plan, run, before in asked]
+    """The judgement and the exposure of each, or what went wrong with it. Equal to `judge` whatever `memory` holds."""
+    phases = [asked_for(one.rollout, one.run.attempt, one.plan, one.run.index, one.run.started_at.timestamp()) for one in asked]
+    found: Sequence[tuple[Verdict, ...] | Exception | None]
+    try:
+        found = look(memory, phases, now.timestamp(), answers)
+    except Exception:  # noqa: BLE001 - without what is remembered each is judged by itself
+        _log.exception("looking at %d phases at a time failed", len(asked))
+        memory.phases.clear()
+        found = [None] * len(asked)
+    return [_look(one, verdicts, now, answers) for one, verdicts in zip(asked, found, strict=True)]
 
 
 def _look(
-    plan: Plan, run: PhaseRun, before: Judgement | None, now: datetime, answers: Mapping[Query, Answer]
+    one: ToJudge, verdicts: Sequence[Verdict] | Exception | None, now: datetime, answers: Mapping[Query, Answer]
 ) -> tuple[Judgement, ExposureReading] | Exception:
+    if isinstance(verdicts, Exception):
+        return verdicts
     try:
-        exposure = read_exposure(plan, run.index, run.started_at.timestamp(), now.timestamp(), answers)
-        return judge(plan, run, now, answers, before), exposure
+        known = verdicts if verdicts is not None else _anew(one.plan, one.run, now, answers)
+        exposure = read_exposure(one.plan, one.run.index, one.run.started_at.timestamp(), now.timestamp(), answers)
+        return _judgement(one, known, now, answers), exposure
     except Exception as error:  # noqa: BLE001 - a fault with one must not keep the others from being judged
         return error
 
@@ -65,7 +95,7 @@ def again(plan: Plan, run: PhaseRun, judgement: Judgement) -> Judgement:
 
 
 def _dated(plan: Plan, verdict: Verdict, known: Verdict | None, now: datetime) -> Verdict:
-    if verdict.state not in _NOT_IN_THE_DATA or verdict.missing_since is not None:
+    if not verdict.state.missing_evidence or verdict.missing_since is not None:
         return verdict
     # Evidence that is missing in another way is still missing: the grace does not begin anew.
     missing = known is not None and known.state.missing_evidence
@@ -76,18 +106,27 @@ def _dated(plan: Plan, verdict: Verdict, known: Verdict | None, now: datetime) -
 
 
 async def journal_judgement(world: World, rollout: RolloutRecord, lease: Lease, judgement: Judgement) -> None:
-    """Append `verdict.changed` and `breach.latched` where something is new. Raises LeaseLost."""
+    """Append `verdict.changed` and `breach.latched` where something is new, with evidence; now and then a checkpoint.
+
+    Raises LeaseLost.
+    """
     if rollout.state.run is None or rollout.state.run.attempt != judgement.phase_attempt:
         return
-    phase = rollout.plan.phases[rollout.state.run.index].name
+    plan = rollout.plan
+    phase = plan.phases[rollout.state.run.index].name
+    keeping = Keeping(world, rollout, judgement)
     for verdict in judgement.verdicts:
+        if rollout.plan is not plan:
+            return
         was = rollout.state.verdicts.get(verdict.key, "")
         if verdict.state != was:
-            await commit(world, rollout, lease, _changed(world, phase, judgement.phase_attempt, verdict, was, judgement.at))
-    for verdict in breaching(rollout.plan, judgement.verdicts):
+            await keeping.commit(lease, _changed(world, phase, judgement.phase_attempt, verdict, was, judgement.at))
+    for verdict in breaching(plan, judgement.verdicts):
+        if rollout.plan is not plan:
+            return
         if not _latched(rollout.state, verdict):
-            blob = await world.journal.call(lambda journal, v=verdict: journal.put_blob(_cells(v)))  # type: ignore[misc]
-            await commit(world, rollout, lease, _breach(world, rollout.plan, phase, verdict, judgement, blob))
+            await keeping.commit(lease, _breach(world, plan, phase, verdict, judgement))
+    await keeping.checkpoint(lease)
 
 
 def _latched(state: RolloutState, verdict: Verdict) -> bool:
@@ -105,12 +144,12 @@ def _changed(world: World, phase: str, attempt: int, verdict: Verdict, was: str,
         was=was,
         why=world.scrub(verdict.why),
         at=at,
-        evidence=_evidence(verdict),
+        evidence=numbers_of(verdict),
     )
 
 
-def _breach(world: World, plan: Plan, phase: str, verdict: Verdict, look: Judgement, blob: str) -> ev.BreachLatched:
-    role = next(criterion.role for criterion in plan.criteria if criterion.id == verdict.criterion)
+def _breach(world: World, plan: Plan, phase: str, verdict: Verdict, look: Judgement) -> ev.BreachLatched:
+    role = next(criterion.role for criterion in plan.every_criterion if criterion.id == verdict.criterion)
     first = datetime.fromtimestamp(verdict.breach_at, UTC) if verdict.breach_at is not None else look.at
     return ev.BreachLatched(
         phase=phase,
@@ -120,26 +159,5 @@ def _breach(world: World, plan: Plan, phase: str, verdict: Verdict, look: Judgem
         role=role,
         at=first,
         why=world.scrub(verdict.why),
-        evidence=_evidence(verdict),
-        blob=blob,
+        evidence=numbers_of(verdict),
     )
-
-
-def _evidence(verdict: Verdict) -> dict[str, str]:
-    """Decimals travel as strings: the journal's canonical form has no floats."""
-    evidence = verdict.evidence
-    numbers = {
-        "canary": evidence.canary,
-        "baseline": evidence.baseline,
-        "bound": evidence.bound,
-        "events_canary": evidence.events_canary,
-        "events_baseline": evidence.events_baseline,
-        "age_s": evidence.age_s,
-    }
-    return {name: repr(value) for name, value in numbers.items() if value is not None}
-
-
-def _cells(verdict: Verdict) -> bytes:
-    """What the breach rests on: the queries as sent and every closed cell."""
-    cells = [[cell.end, cell.canary, cell.baseline, cell.bound, cell.beyond] for cell in verdict.evidence.cells]
-    return json.dumps({"queries": verdict.evidence.queries, "cells": cells}).encode()

@@ -13,10 +13,11 @@ from rolloutctl.engine.world.world import World
 from rolloutctl.errors import InvalidInput, SourceUnreachable
 from rolloutctl.judge.judge import heard
 from rolloutctl.judge.needs import needs
-from rolloutctl.model.samples import Answer, FailureKind, Query, SourceFailure
+from rolloutctl.model.kinds import Role
+from rolloutctl.model.samples import Answer, FailureKind, Query, Samples, SourceFailure
 from rolloutctl.model.state import PhaseRun
 from rolloutctl.model.verdict import PhaseState, State, Verdict
-from rolloutctl.plan.model import Plan, Role
+from rolloutctl.plan.model import Plan
 from rolloutctl.policy.phase_verdict import effective, phase_verdict
 
 
@@ -58,10 +59,7 @@ class Backtest:
 
 async def run_backtest(world: World, plan: Plan, phase: str, start: datetime, end: datetime | None) -> Backtest:
     """Raises SourceUnreachable, or InvalidInput for a phase, time or source that cannot be."""
-    names = [each.name for each in plan.phases]
-    if phase not in names:
-        raise InvalidInput(f'the plan has no phase "{phase}".', remedy=f"Its phases are: {', '.join(names)}.")
-    index = names.index(phase)
+    index = phase_index(plan, phase)
     source = world.source(plan.metrics.source)
     now = await source.now()
     last = min(end or start + plan.phases[index].deadline_or_default, now)
@@ -71,11 +69,22 @@ async def run_backtest(world: World, plan: Plan, phase: str, start: datetime, en
             remedy="Choose a start in the past, and an end at least one step of the plan later.",
         )
     queries = needs(plan, index, start.timestamp(), last.timestamp())
-    answers = await source.fetch(queries) if queries else {}
+    asked = tuple(query for query in queries if query.kind.of_source)
+    answers = dict(await source.fetch(asked)) if asked else {}
+    # What only a journal holds was not recorded then.
+    answers |= {query: Samples(()) for query in queries if not query.kind.of_source}
     for answer in answers.values():
         if isinstance(answer, SourceFailure) and answer.kind is FailureKind.DOWN:
             raise SourceUnreachable(answer.why)
     return backtest(plan, index, start, last, answers)
+
+
+def phase_index(plan: Plan, phase: str) -> int:
+    """Raises InvalidInput, naming those there are."""
+    names = [each.name for each in plan.phases]
+    if phase not in names:
+        raise InvalidInput(f'the plan has no phase "{phase}".', remedy=f"Its phases are: {', '.join(names)}.")
+    return names.index(phase)
 
 
 def backtest(plan: Plan, index: int, start: datetime, end: datetime, answers: Mapping[Query, Answer]) -> Backtest:
@@ -113,7 +122,7 @@ class _Course:
     """What happened first, and every hold from its beginning to its end."""
 
     def __init__(self, plan: Plan) -> None:
-        self._criteria = {criterion.id: criterion for criterion in plan.criteria}
+        self._criteria = {criterion.id: criterion for criterion in plan.every_criterion}
         self._open: dict[tuple[str, str], Held] = {}
         self._closed: list[Held] = []
         self.breach: Found | None = None

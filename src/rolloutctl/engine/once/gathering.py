@@ -9,15 +9,15 @@ from rolloutctl.config import Config, OperatorRole, Write
 from rolloutctl.engine.once.sealing import target_of
 from rolloutctl.engine.world.world import World
 from rolloutctl.errors import InvalidInput, SourceUnreachable
-from rolloutctl.model.samples import Answer, FailureKind, Query, QueryKind, Samples, SourceFailure
-from rolloutctl.plan.facts import AskedQuery, ConfigFacts, Facts, FlagFact, LiveFacts, QueryFact, asked
+from rolloutctl.model.samples import Answer, FailureKind, Query, QueryKind, Samples, Series, SourceFailure
+from rolloutctl.plan.facts import AskedQuery, ConfigFacts, Facts, FlagFact, LiveFacts, QueryFact, RunbookFact, asked
 from rolloutctl.plan.model import Plan
 
 _LOOK_BACK_S = 300.0
 _COUNTERS = frozenset({"requests", "bad", "total", "histogram"})
 
 
-async def gather(world: World, plan: Plan, *, live: bool) -> Facts:
+async def gather(world: World, plan: Plan, *, live: bool, runbook: RunbookFact | None = None) -> Facts:
     """Raises SourceUnreachable, ProviderUnreachable or InvalidInput (a secret) when `live` facts cannot be had."""
     config = world.config
     provider = world.providers.get(plan.flag.provider)
@@ -25,6 +25,7 @@ async def gather(world: World, plan: Plan, *, live: bool) -> Facts:
         config=config_facts(config) if config.sources or config.providers else None,
         capabilities=provider.capabilities if provider is not None else None,
         live=await _live(world, plan) if live else None,
+        runbook=runbook,
     )
 
 
@@ -33,6 +34,7 @@ def config_facts(config: Config) -> ConfigFacts:
     return ConfigFacts(
         sources=frozenset(config.sources),
         providers=frozenset(config.providers),
+        adapters=frozenset(config.adapters),
         environments={name: each.write is not Write.NOBODY for name, each in config.environments.items()},
         operators={name: each.role is not OperatorRole.VIEWER for name, each in people.items()},
         approvers=frozenset(name for name, each in people.items() if each.role is OperatorRole.APPROVER),
@@ -71,6 +73,8 @@ async def _queries(world: World, plan: Plan) -> tuple[dict[AskedQuery, QueryFact
 
 
 def _query(each: AskedQuery, now: float) -> Query:
+    if each.key[-1] == "alert":
+        return Query(QueryKind.RULE, each.text, now, now)
     if each.key[-1] in _COUNTERS:
         return Query(QueryKind.RAW, each.text, now - _LOOK_BACK_S, now)
     return Query(QueryKind.GRID, each.text, now, now, step=1.0)
@@ -83,7 +87,14 @@ def _fact(answer: Answer, query: Query, now: float) -> QueryFact:
         return QueryFact(error=answer.why)
     times = [series.times[-1] for series in answer.series if series.times]
     age = now - max(times) if times and query.kind is QueryKind.RAW else None
-    return QueryFact(series=tuple(series.labels for series in answer.series), newest_age_s=age)
+    rate = sum(_per_s(series) for series in answer.series) if times and query.kind is QueryKind.RAW else None
+    return QueryFact(series=tuple(series.labels for series in answer.series), newest_age_s=age, per_s=rate)
+
+
+def _per_s(counter: Series) -> float:
+    """A counter that falls was reset."""
+    grown = [later - earlier if later >= earlier else later for earlier, later in pairwise(counter.values)]
+    return sum(grown) / (counter.times[-1] - counter.times[0]) if grown else 0.0
 
 
 def _gaps(answer: Answer) -> list[float]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from rolloutctl.engine.world.world import World
 from rolloutctl.errors import Failed, InvalidInput, Refused
 from rolloutctl.model.cohort import CohortState, Target
-from rolloutctl.model.events import Action, RolloutEnded, RolloutSealed, rollout_stream
+from rolloutctl.model.events import RolloutEnded, RolloutSealed
 from rolloutctl.model.fold import fold
+from rolloutctl.model.kinds import Action, rollout_stream
 from rolloutctl.model.state import RolloutState
 from rolloutctl.plan.canonical import plan_digest
 from rolloutctl.plan.model import Plan
 from rolloutctl.policy.permission import refusal
 from rolloutctl.ports import Journal
+from rolloutctl.runbook.digest import exec_digest
+from rolloutctl.runbook.read import RunbookFile
 
 
 def target_of(world: World, plan: Plan) -> Target:
@@ -26,8 +29,8 @@ def target_of(world: World, plan: Plan) -> Target:
     )
 
 
-async def seal(world: World, plan: Plan, text: str, *, adopt: bool) -> RolloutState:
-    """Append `rollout.sealed` and return the new rollout's state.
+async def seal(world: World, plan: Plan, text: str, *, adopt: bool, runbook: RunbookFile | None = None) -> RolloutState:
+    """Append `rollout.sealed` and return the new rollout's state. `runbook`: the one that the plan names.
 
     Raises Refused (role, the flag is on, another active rollout of the flag), InvalidInput (names the config lacks) or
     ProviderUnreachable; nothing is journalled then.
@@ -35,6 +38,14 @@ async def seal(world: World, plan: Plan, text: str, *, adopt: bool) -> RolloutSt
     why = refusal(world.config, world.author.actor, plan.flag.environment, Action.ADVANCE)
     if why:
         raise Refused(why)
+    declared = world.config.environments.get(plan.flag.environment)
+    if declared is not None and {"sources", "providers"} & declared.overrides.keys():
+        raise Refused(
+            f"the environment {plan.flag.environment} overrides a source or provider, which only runs of runbooks heed.",
+            remedy="For rollouts there, write the other server into a config of its own and give it with --config.",
+        )
+    if (runbook.runbook.id if runbook is not None else None) != plan.rollback.runbook:
+        raise InvalidInput(f"the plan's runbook {plan.rollback.runbook} was not given.", remedy="Start it by its file.")
     world.source(plan.metrics.source)
     target = target_of(world, plan)
     snapshot = await world.provider(target.provider).read(target)
@@ -43,10 +54,18 @@ async def seal(world: World, plan: Plan, text: str, *, adopt: bool) -> RolloutSt
             f"{target} is not off: it is {snapshot}.",
             remedy="A rollout starts from off. Turn the flag off, or take the state it has as the snapshot with --adopt.",
         )
-    return await world.journal.call(lambda journal: _seal(journal, world, plan, text, target, snapshot))
+    return await world.journal.call(lambda journal: _seal(journal, world, plan, text, target, snapshot, runbook))
 
 
-def _seal(journal: Journal, world: World, plan: Plan, text: str, target: Target, snapshot: CohortState) -> RolloutState:
+def _seal(
+    journal: Journal,
+    world: World,
+    plan: Plan,
+    text: str,
+    target: Target,
+    snapshot: CohortState,
+    runbook: RunbookFile | None,
+) -> RolloutState:
     states = rollouts(journal)
     _refuse_second(states, target)
     attempt = 1 + max((state.attempt for state in states if state.plan == plan.name), default=0)
@@ -60,6 +79,9 @@ def _seal(journal: Journal, world: World, plan: Plan, text: str, target: Target,
         plan_blob=journal.put_blob(text.encode()),
         snapshot=snapshot,
         source=plan.metrics.source,
+        runbook=runbook.runbook.id if runbook is not None else "",
+        runbook_digest=exec_digest(runbook.runbook) if runbook is not None else "",
+        runbook_blob=journal.put_blob(runbook.text.encode()) if runbook is not None else "",
     )
     stream = rollout_stream(plan.name, attempt)
     event = journal.append(stream, body, world.author)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rolloutctl.engine.view.snapshot import Proposal
 from rolloutctl.model.cohort import Cohort
-from rolloutctl.model.events import Action
+from rolloutctl.model.kinds import Action
 from rolloutctl.model.state import RolloutState
 from rolloutctl.plan.model import Plan, RollbackTo
 from rolloutctl.policy.conditions import FINISH, Reason, conditions, next_phase

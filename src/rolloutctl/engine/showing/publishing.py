@@ -10,7 +10,7 @@ from rolloutctl.engine.view.snapshot import Driver, Driving, RolloutSnapshot
 from rolloutctl.engine.world.facts import facts_of
 from rolloutctl.engine.world.record import RolloutRecord
 from rolloutctl.engine.world.world import World
-from rolloutctl.model.events import Action, HoldKind
+from rolloutctl.model.kinds import Action, HoldKind
 from rolloutctl.model.state import WORST_FIRST, RolloutState, Status, Step
 from rolloutctl.model.verdict import PhaseState
 from rolloutctl.plan.model import Advance, Plan
@@ -48,6 +48,7 @@ def snapshot_of(world: World, rollout: RolloutRecord, person: str) -> RolloutSna
         back=proposals.back(plan, state, facts, person),
         rollback=proposals.rollback(plan, state, facts, person),
         errors=tuple(_errors(rollout, facts)),
+        proof=facts.proof,
         refused=_refused(world, state, person),
     )
 

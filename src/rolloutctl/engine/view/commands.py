@@ -15,6 +15,7 @@ class CommandKind(StrEnum):
     RESUME = "resume"
     APPROVE = "approve"
     SIGN = "gate"
+    AMEND = "amend"
     ROLLBACK = "rollback"
     POSTPONE = "postpone"
     ABORT = "abort"
@@ -32,9 +33,13 @@ class Command:
     why: str = ""
     to: str = ""
     """Phase name: ADVANCE (empty: the next), BACK, APPROVE (empty: the next)."""
+    break_glass: str = ""
+    """ADVANCE: why a way back that is not proved does not stop it; empty: it does."""
     gate: str = ""
     go: bool = True
     checks: tuple[str, ...] = ()
+    plan_text: str = ""
+    """AMEND: the plan to put in force; APPROVE: empty, or the plan whose amendment is approved."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # a view names a snapshot before there is any, and must not load pydantic for that
     from rolloutctl.config import OperatorRole
     from rolloutctl.model.cohort import Cohort, CohortState
-    from rolloutctl.model.events import Action, Event
+    from rolloutctl.model.events import Event
+    from rolloutctl.model.kinds import Action
     from rolloutctl.model.outcome import Health
     from rolloutctl.model.state import RolloutState
     from rolloutctl.model.verdict import PhaseVerdict, Verdict
     from rolloutctl.plan.model import Plan
     from rolloutctl.policy.conditions import Reason
+    from rolloutctl.policy.facts import Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ class RolloutSnapshot:
     """None: nothing to roll back any more."""
     errors: tuple[str, ...]
     """What is wrong just now, one sentence each; gone when it is over."""
+    proof: Proof | None = None
+    """How far the way back is proved; None: the plan names no runbook."""
     plan_file_differs: str = ""
     """How the file on disk differs from the sealed plan; empty when it does not."""
     refused: Mapping[Action, str] = field(default_factory=dict)
@@ -176,7 +180,11 @@ class FleetSnapshot:
     """Newest last, a bounded number."""
     notice: str = ""
     """A lasting message about the whole program, such as which server the demo's metrics come from."""
+    signs_with: str = ""
+    """Fingerprint of the key that the operator's decisions are signed with; empty: they are unauthenticated."""
     journal_error: str = ""
+    journal_seq: int = 0
+    """Newest event that the engine has folded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,5 +38,8 @@ def facts_of(world: World, rollout: RolloutRecord) -> Facts:
         next_problem=observed.next_problem if fresh else "",
         exposure_off=observed.exposure_off,
         verification=seen.verification if seen is not None else None,
+        checked=rollout.checked,
+        proposed=rollout.proposed,
+        proof=rollout.way_back.proof(now) if rollout.way_back is not None else None,
         verify_due=seen is not None and now - seen.at >= LOOK_AGAIN,
     )

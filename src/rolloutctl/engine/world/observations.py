@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from rolloutctl.engine.view.snapshot import Exposure, FlagReading
 from rolloutctl.model.outcome import Verification
+from rolloutctl.model.samples import Answer, Query
 from rolloutctl.model.verdict import PhaseVerdict, Verdict
 
 
@@ -19,6 +21,8 @@ class Judgement:
     phase: PhaseVerdict
     at: datetime
     """Source's time of the look."""
+    answers: Mapping[Query, Answer] | None = field(default=None, repr=False, compare=False)
+    """What was judged, for whoever keeps it as evidence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,13 +47,3 @@ async def _end(task: asyncio.Future[Any]) -> None:
         await asyncio.wait({task}, timeout=_AGAIN_S)
     if not task.cancelled():
         task.exception()
-
-
-def heed_cancellation() -> None:
-    """Raise CancelledError if this task was asked to end while it awaited foreign code that did not pass it on.
-
-    A connection that is being opened may do that; the task would go on for ever, and whoever ends it would wait.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

@@ -53,6 +53,14 @@ def check(db: Connection, lease: Lease) -> Held:
     return standing(find(db, lease.stream), lease)
 
 
+def renew(db: Connection, lease: Lease, ttl_s: float) -> Lease | None:
+    """None: it stands no longer, and nothing was written."""
+    held = find(db, lease.stream)
+    if held is None or not held.stands(lease):
+        return None
+    return grant(db, lease.stream, lease.holder, lease.epoch, ttl_s)
+
+
 def imply_renewal(db: Connection, held: Held) -> None:
     """A holder that writes is alive: an expired lease starts anew, so that nobody takes it between an intent and its effect."""
     if held.expired:

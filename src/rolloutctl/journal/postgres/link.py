@@ -26,6 +26,10 @@ _DEFAULTS = {
 """What the URL may say otherwise: a connection that says nothing for ten seconds is gone."""
 
 
+_GOING = ("08", "57")
+"""Classes of SQLSTATE: the connection, and an operator who intervenes."""
+
+
 class Link:
     """Bound to one thread. `where` names the database for people, without credentials."""
 
@@ -61,6 +65,10 @@ class Link:
             self._db = db
         return self._db
 
+    def options(self) -> dict[str, str | int | None]:
+        """Of another connection to the same database; they hold the password."""
+        return dict(self._options)
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """For single statements, on a connection that answered just now. Raises JournalUnreachable or JournalCorrupt."""
@@ -83,6 +91,9 @@ class Link:
             try:
                 db.execute("COMMIT")
             except psycopg.OperationalError as error:
+                if _refused(error):
+                    self._roll_back(db)
+                    raise
                 self.drop()
                 raise LostError(str(error)) from error
 
@@ -117,6 +128,11 @@ class Link:
                 db.execute("ROLLBACK")
         if db.closed or db.broken:
             self.drop()
+
+
+def _refused(error: psycopg.OperationalError) -> bool:
+    """The server itself says that it did not commit. One that is being shut down may have done so before it said anything."""
+    return error.sqlstate is not None and not error.sqlstate.startswith(_GOING)
 
 
 def place(given: dict[str, str | int | None]) -> str:

@@ -8,7 +8,6 @@ standing. Bound to the thread that opened it; a connection that was lost is made
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -18,27 +17,29 @@ import psycopg
 from psycopg import Connection
 
 from rolloutctl.errors import JournalCorrupt, JournalUnreachable
-from rolloutctl.journal.blobs import digest_of, not_its_digest, not_there, unpack
+from rolloutctl.journal.blobs import digest_of, not_its_digest, not_there, ready, unpack
 from rolloutctl.journal.chain import COLUMNS, Chain, Row
 from rolloutctl.journal.holding import claim
 from rolloutctl.journal.moving import refuse_unless_empty
 from rolloutctl.journal.postgres import leases, schema
 from rolloutctl.journal.postgres.link import Link, refuse_inline_password
+from rolloutctl.journal.postgres.news import PostgresNews
 from rolloutctl.journal.postgres.schema import SCHEMA
 from rolloutctl.journal.postgres.trouble import LostError
 from rolloutctl.journal.postgres.verify import verify
 from rolloutctl.journal.rows import Draft, draft, event_of, name, refuse_effect, refuse_own, row_of, stream_name
-from rolloutctl.journal.streams import rollout_streams
+from rolloutctl.journal.streams import rollout_streams, run_streams
 from rolloutctl.journal.trouble import STILL_SAFE
 from rolloutctl.model.events import Body, Event, LeaseReleased, LeaseTaken
 from rolloutctl.model.kinds import GENESIS
-from rolloutctl.ports import Author, Lease, Verified
+from rolloutctl.ports import Author, Lease, Verified, Witness
 
 T = TypeVar("T")
 _INSERT = f"INSERT INTO {SCHEMA}.events ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 _KEEP = f"INSERT INTO {SCHEMA}.blobs (digest, size, content) VALUES (%s, %s, %s) ON CONFLICT (digest) DO NOTHING"
 _HEAD = f"SELECT seq, hash FROM {SCHEMA}.events ORDER BY seq DESC LIMIT 1"
 _STREAMS = rollout_streams(f"{SCHEMA}.events")
+_RUNS = run_streams(f"{SCHEMA}.events")
 
 
 def open_postgres(
@@ -91,14 +92,17 @@ class PostgresJournal:
         ready = draft(stream, 0, body, author)
         return self._append(lambda _: ready)
 
-    def append_held(self, lease: Lease, body: Body, author: Author) -> Event:
+    def append_held(self, lease: Lease, body: Body, author: Author, contents: Sequence[bytes] = ()) -> Event:
         """Raises LeaseLost when somebody else took the lease or it was released; one that merely expired is renewed."""
         refuse_own(body)
-        ready = draft(lease.stream, lease.epoch, body, author)
+        draft_ = draft(lease.stream, lease.epoch, body, author)
+        packed = [ready(content) for content in contents]
 
         def fenced(db: Connection) -> Draft:
             leases.imply_renewal(db, leases.check(db, lease))
-            return ready
+            for blob in packed:
+                db.execute(_KEEP, (blob.digest, blob.size, blob.packed))
+            return draft_
 
         return self._append(fenced)
 
@@ -112,6 +116,10 @@ class PostgresJournal:
     def streams(self) -> Sequence[str]:
         with self._link.reading() as db:
             return [stream for (stream,) in db.execute(_STREAMS)]
+
+    def runs(self) -> Sequence[str]:
+        with self._link.reading() as db:
+            return [stream for (stream,) in db.execute(_RUNS)]
 
     def patience(self, seconds: float) -> AbstractContextManager[None]:
         return self._link.patience(seconds)
@@ -139,12 +147,8 @@ class PostgresJournal:
 
         return self._write(take)
 
-    def renew_lease(self, lease: Lease, ttl_s: float) -> Lease:
-        def renew(db: Connection) -> Lease:
-            leases.check(db, lease)
-            return leases.grant(db, lease.stream, lease.holder, lease.epoch, ttl_s)
-
-        return self._write(renew)
+    def renew_leases(self, held: Sequence[Lease], ttl_s: float) -> Sequence[Lease | None]:
+        return self._write(lambda db: [leases.renew(db, lease, ttl_s) for lease in held])
 
     def release_lease(self, lease: Lease, author: Author, why: str) -> None:
         """Nothing happens when it is somebody else's or released already: there is nothing left to give back."""
@@ -165,9 +169,9 @@ class PostgresJournal:
         return held.lease if held else None
 
     def put_blob(self, content: bytes) -> str:
-        digest = digest_of(content)
-        self._write(lambda db: db.execute(_KEEP, (digest, len(content), zlib.compress(content))))
-        return digest
+        blob = ready(content)
+        self._write(lambda db: db.execute(_KEEP, (blob.digest, blob.size, blob.packed)))
+        return blob.digest
 
     def get_blob(self, digest: str) -> bytes:
         with self._link.reading() as db:
@@ -179,10 +183,10 @@ class PostgresJournal:
             raise not_its_digest(digest)
         return content
 
-    def verify(self, witness: tuple[int, str] | None = None) -> Verified:
+    def verify(self, witnesses: Sequence[Witness] = ()) -> Verified:
         """Holds this connection's thread for as long as it takes."""
         with self._link.reading() as db:
-            return verify(db, witness)
+            return verify(db, witnesses)
 
     def raw(self) -> Iterator[Row]:
         with self._link.reading() as db, db.transaction():
@@ -204,12 +208,15 @@ class PostgresJournal:
             refuse_unless_empty(self)
             db.execute("SET LOCAL statement_timeout = 0")
             with db.cursor() as cursor:
-                cursor.executemany(_KEEP, [(digest_of(each), len(each), zlib.compress(each)) for each in contents])
+                cursor.executemany(_KEEP, [(each.digest, each.size, each.packed) for each in map(ready, contents)])
                 cursor.executemany(_INSERT, rows)
             for stream, lease in chain.leases.items():
                 leases.restore(db, stream, lease.holder, lease.epoch, released=lease.released)
 
         self._write(fill)
+
+    def news(self) -> PostgresNews:
+        return PostgresNews(self._link.options())
 
     def close(self) -> None:
         self._link.drop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import psycopg
@@ -14,12 +14,12 @@ from rolloutctl.journal.claims import claims
 from rolloutctl.journal.lease_table import LeaseRow, check_leases
 from rolloutctl.journal.postgres import schema
 from rolloutctl.journal.postgres.schema import SCHEMA
-from rolloutctl.ports import Verified
+from rolloutctl.ports import Verified, Witness
 
 _AT_A_TIME = 5000
 
 
-def verify(db: Connection, witness: tuple[int, str] | None = None) -> Verified:
+def verify(db: Connection, witnesses: Sequence[Witness] = ()) -> Verified:
     """Everything the claims say, as of one moment. Raises psycopg.Error."""
     findings = Findings()
     with db.transaction():
@@ -27,7 +27,7 @@ def verify(db: Connection, witness: tuple[int, str] | None = None) -> Verified:
         db.execute("SET LOCAL statement_timeout = 0")
         for what in schema.differences(db):
             findings.add(0, what)
-        chain = check_chain(_rows(db), findings, witness)
+        chain = check_chain(_rows(db), findings, witnesses)
         stored = _check_blobs(db, findings, chain.blobs)
         for digest, seq in chain.blobs.items():
             if digest not in stored:
@@ -36,7 +36,7 @@ def verify(db: Connection, witness: tuple[int, str] | None = None) -> Verified:
         check_leases(
             {stream: LeaseRow(holder, epoch, released=released) for stream, holder, epoch, released in rows}, chain, findings
         )
-    return Verified(chain.events, chain.head_seq, chain.head_hash, findings.all(), claims(witness))
+    return Verified(chain.events, chain.head_seq, chain.head_hash, findings.all(), claims(witnesses), chain.vouched)
 
 
 def _rows(db: Connection) -> Iterator[Row]:

@@ -7,8 +7,8 @@ import numpy as np
 from rolloutctl.judge.rates.counts import Floats, Whole
 from rolloutctl.judge.rates.spread import ArmHosts
 
-WINDOWS_S = (600.0, 1800.0)
-"""Besides all data: faults of a host often begin late."""
+WINDOWS_S = (60.0, 180.0, 600.0, 1800.0)
+"""Besides all data: faults of a host often begin late, and pauses are short."""
 Z_OUTLIER = 2.0
 _WINDOW_PENALTY = 0.5
 

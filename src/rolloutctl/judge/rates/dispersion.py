@@ -43,15 +43,7 @@ def within_arms(counts: Counts, left_out: int, prior: float, weight: float) -> F
     A burst on one host shows at once against the hosts beside it, long before blocks of the arms can be compared; so a calm
     history gives way within the first cells. Calm hosts lower nothing: what a whole arm shares they cannot show.
     """
-    squares, variances = np.zeros(counts.cells), np.zeros(counts.cells)
-    arms = ((counts.canary_all, counts.canary_bad, NOBODY), (counts.baseline_all, counts.baseline_bad, left_out))
-    for everything, bad, without in arms:
-        kept = [host for host in range(everything.shape[2]) if host != without]
-        if len(kept) < 2:
-            continue
-        surplus, variance = _among(everything[:, :, kept], bad[:, :, kept])
-        squares[1:] += ((surplus[1:] - surplus[:-1]) ** 2).sum(axis=1)
-        variances[1:] += (variance[1:] + variance[:-1]).sum(axis=1)
+    squares, variances = among_hosts(counts, left_out)
     seen, expected = np.cumsum(squares), np.cumsum(variances)
     pairs = np.cumsum(variances > 0)
     typical = expected / np.maximum(pairs, 1)
@@ -61,7 +53,21 @@ def within_arms(counts: Counts, left_out: int, prior: float, weight: float) -> F
     return higher
 
 
-def _among(everything: Floats, bad: Floats) -> tuple[Floats, Floats]:
+def among_hosts(counts: Counts, left_out: int) -> tuple[Floats, Floats]:
+    """Per cell the squared differences to the cell before of what hosts have over their share, and their variances."""
+    squares, variances = np.zeros(counts.cells), np.zeros(counts.cells)
+    arms = ((counts.canary_all, counts.canary_bad, NOBODY), (counts.baseline_all, counts.baseline_bad, left_out))
+    for everything, bad, without in arms:
+        kept = [host for host in range(everything.shape[2]) if host != without]
+        if len(kept) < 2:
+            continue
+        surplus, variance = over_share(everything[:, :, kept], bad[:, :, kept])
+        squares[1:] += ((surplus[1:] - surplus[:-1]) ** 2).sum(axis=1)
+        variances[1:] += (variance[1:] + variance[:-1]).sum(axis=1)
+    return squares, variances
+
+
+def over_share(everything: Floats, bad: Floats) -> tuple[Floats, Floats]:
     """(cells, hosts): surplus of a host over its share of the arm's bad events in a cell, and its variance."""
     rows, events = everything.sum(axis=2, keepdims=True), bad.sum(axis=2, keepdims=True)
     share = np.divide(everything, rows, out=np.zeros_like(everything), where=rows > 0)

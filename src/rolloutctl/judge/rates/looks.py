@@ -16,13 +16,15 @@ import numpy as np
 from rolloutctl.judge.rates.counts import Flags, Floats, Whole
 from rolloutctl.judge.rates.dispersion import EXPONENT, block_lengths
 from rolloutctl.judge.rates.estimate import HALF, HIGHEST, LOWEST
-from rolloutctl.judge.rates.process import grid_place
+from rolloutctl.judge.rates.process import beyond_grid, grid_place
 from rolloutctl.judge.rates.settings import (
     EARLY_FACTOR,
     EARLY_LOOKS,
     EARLY_S,
+    FIRST_MOST_PER_S,
     HARM,
     HARMLESS,
+    LATE_MOST_PER_S,
     PHI_GRID,
     QUIET,
     SAFE,
@@ -106,8 +108,9 @@ class Standing:
     sums: Floats
     """(tests, block lengths, 3): squares, variances, pairs."""
     tau: Floats
-    level: Floats
+    first: Floats
     """(tests, phis, alternatives)."""
+    level: Floats
     onsets: Floats
     harmless: Floats
     """(tests, alternatives) of the pass."""
@@ -133,9 +136,19 @@ class Look:
     phi: Floats
     ratio: Floats
     tolerated: Floats
+    spread: Floats
+    by_ratio: Flags
     passed: Flags
-    closer: Flags
-    """Has to be gone through with `track`."""
+    excess: Floats
+    """Log evidence over what a breach needs, if the test stands for itself; of several, the sum of these decides."""
+    sick: Flags
+    """A baseline host may have to be left out."""
+
+    @property
+    def closer(self) -> Flags:
+        """Has to be gone through with `track`."""
+        found: Flags = (self.excess >= 0) | self.sick
+        return found
 
 
 def fresh(of: Asked, segments: int, hosts: tuple[int, int]) -> Standing:
@@ -152,6 +165,7 @@ def fresh(of: Asked, segments: int, hosts: tuple[int, int]) -> Standing:
         last=np.zeros((tests, lengths, 3)),
         sums=np.zeros((tests, lengths, 3)),
         tau=np.zeros(tests),
+        first=np.zeros(shape),
         level=np.zeros(shape),
         onsets=np.full(shape, -np.inf),
         harmless=np.zeros((tests, len(HARMLESS))),
@@ -171,7 +185,7 @@ def advance(of: Asked, before: Standing, cell: Cell) -> tuple[Standing, Look]:
     tolerated = np.maximum(of.tolerate, np.exp(Z_SPREAD * spread))
     strata = (n, x, m, y)
     harm = _compared(strata, tolerated, tolerated[:, None] * np.array(HARM))
-    level, onsets, log_e = _breach(of, before, harm, phi)
+    first, level, onsets, log_e = _breach(of, before, harm, phi)
     rejected = np.maximum(of.reject * np.exp(-spread), 1.0 + 1e-6)
     ratios = np.broadcast_to(np.array(HARMLESS), (len(phi), len(HARMLESS)))
     gained = np.where(ratios < rejected[:, None], _compared(strata, rejected, ratios), 0.0)
@@ -179,10 +193,10 @@ def advance(of: Asked, before: Standing, cell: Cell) -> tuple[Standing, Look]:
     shares = np.array(SAFE)
     safe = before.safe + x.sum(axis=1)[:, None] * np.log(shares) + (n.sum(axis=1) * of.slack)[:, None] * (1.0 - shares)
     log_p = _mean(harmless, phi)
+    by_ratio: Flags = log_p >= -np.log(of.beta)
     log_p = np.where(of.slack > 0, np.maximum(log_p, _mean(safe, phi)), log_p)
     after_s = np.maximum(0.0, (before.cells + 1 - EARLY_LOOKS) * of.cell_s)
     caution = np.log(EARLY_FACTOR) * np.maximum(0.0, 1.0 - after_s / EARLY_S)
-    fail = log_e + np.log(of.alpha) - caution >= 0
     passed: Flags = (log_p >= -np.log(of.beta)) & (log_e < QUIET)
     standing = Standing(
         cells=before.cells + 1,
@@ -194,12 +208,24 @@ def advance(of: Asked, before: Standing, cell: Cell) -> tuple[Standing, Look]:
         last=last,
         sums=sums,
         tau=_tau(of, baseline, phi),
+        first=first,
         level=level,
         onsets=onsets,
         harmless=harmless,
         safe=safe,
     )
-    return standing, Look(log_e, log_p, phi, ratio, tolerated, passed, fail | _sick(of, baseline, phi))
+    return standing, Look(
+        log_e=log_e,
+        log_p=log_p,
+        phi=phi,
+        ratio=ratio,
+        tolerated=tolerated,
+        spread=spread,
+        by_ratio=by_ratio,
+        passed=passed,
+        excess=log_e + np.log(of.alpha) - caution,
+        sick=_sick(of, baseline, phi),
+    )
 
 
 def _divided(above: Floats, below: Floats, otherwise: float = 0.0) -> Floats:
@@ -291,25 +317,29 @@ def _compared(strata: tuple[Floats, Floats, Floats, Floats], against: Floats, al
     return found
 
 
-def _breach(of: Asked, before: Standing, evidence: Floats, phi: Floats) -> tuple[Floats, Floats, Floats]:
+def _breach(of: Asked, before: Standing, evidence: Floats, phi: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     late = of.onset / np.maximum(1.0, of.horizon - 1)
-    weight = np.where(before.cells == 0, 1.0 - of.onset, np.where(before.cells < of.horizon, late, 0.0))
+    weight = np.where((before.cells > 0) & (before.cells < of.horizon), late, 0.0)
     with np.errstate(divide="ignore"):
         onsets = np.logaddexp(before.onsets, np.log(weight)[:, None, None] - before.level)
-    level = before.level + evidence[:, None, :] / PHI_GRID[None, :, None]
+    added = evidence[:, None, :] / PHI_GRID[None, :, None]
+    first = before.first + np.minimum(added, (FIRST_MOST_PER_S * of.cell_s)[:, None, None])
+    level = before.level + np.minimum(added, (LATE_MOST_PER_S * of.cell_s)[:, None, None])
     spent = 1.0 - of.onset + late * (np.minimum(before.cells + 1, of.horizon) - 1)
     left = 1.0 - spent
     with np.errstate(divide="ignore"):
         cash = np.log(np.where(left > 1e-12, left, 0.0))
+        log_first = np.log(1.0 - of.onset)[:, None]
     low, share = grid_place(phi)
     rows = np.arange(len(phi))
 
     def at(place: Whole) -> Floats:
-        mixed = np.logaddexp.reduce(level[rows, place] + onsets[rows, place], axis=1) - np.log(evidence.shape[1])
+        each = np.logaddexp(level[rows, place] + onsets[rows, place], first[rows, place] + log_first)
+        mixed = np.logaddexp.reduce(each, axis=1) - np.log(evidence.shape[1])
         found: Floats = np.logaddexp(mixed, cash)
         return found
 
-    return level, onsets, at(low) * (1.0 - share) + at(low + 1) * share
+    return first, level, onsets, (at(low) * (1.0 - share) + at(low + 1) * share) * beyond_grid(phi)
 
 
 def _mean(sums: Floats, phi: Floats) -> Floats:

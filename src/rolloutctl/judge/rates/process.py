@@ -7,12 +7,13 @@ which a regression begins. Pass: the same with the question reversed. Dividing b
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from rolloutctl.judge.rates.counts import Floats, Strata
-from rolloutctl.judge.rates.settings import PHI_GRID
+from rolloutctl.judge.rates.settings import FIRST_MOST_PER_S, LATE_MOST_PER_S, PHI_GRID
 
 _NO_CASH = 1e-12
 
@@ -21,16 +22,18 @@ _NO_CASH = 1e-12
 class Mixture:
     """The breach process as of the last cell seen: for every phi of the grid and every alternative."""
 
+    first: Floats
+    """Sum of log likelihood ratios divided by phi, of a regression that began with the phase: (phis, alternatives)."""
     level: Floats
-    """Sum of log likelihood ratios divided by phi: (phis, alternatives)."""
+    """The same sum, of one that began later: each cell counts less at most."""
     onsets: Floats
-    """Log of the sum over onsets of weight / exp(level before the onset): (phis, alternatives)."""
+    """Log of the sum over later onsets of weight / exp(level before the onset): (phis, alternatives)."""
     cells: int = 0
 
     @staticmethod
     def fresh(alternatives: int) -> Mixture:
         shape = (len(PHI_GRID), alternatives)
-        return Mixture(np.zeros(shape), np.full(shape, -np.inf))
+        return Mixture(np.zeros(shape), np.zeros(shape), np.full(shape, -np.inf))
 
 
 def compared(strata: Strata, against: Floats, alternatives: Floats) -> Floats:
@@ -60,43 +63,55 @@ def onset_weights(first: int, cells: int, horizon: int, onset: float) -> Floats:
     return weights
 
 
-def log_evidence(evidence: Floats, phi: Floats, horizon: int, onset: float) -> Floats:
-    """Log E per cell at that cell's phi, from the first cell on. `evidence` is (cells, alternatives)."""
+def log_evidence(evidence: Floats, phi: Floats, horizon: int, onset: float, cell_s: float = math.inf) -> Floats:
+    """Log E per cell at that cell's phi, from the first cell on. `evidence` is (cells, alternatives).
+
+    `cell_s` bounds what one cell may add; infinite: nothing does.
+    """
     low, _ = grid_place(phi)
     visited = range(int(low.min()), int(low.max()) + 2) if len(phi) else range(0)
-    found, _ = _process(evidence, phi, horizon, onset, Mixture.fresh(evidence.shape[1]), visited)
+    found, _ = _process(evidence, phi, horizon, onset, cell_s, Mixture.fresh(evidence.shape[1]), visited)
     return found
 
 
-def breach_process(evidence: Floats, phi: Floats, horizon: int, onset: float, start: Mixture) -> tuple[Floats, Mixture]:
+def breach_process(
+    evidence: Floats, phi: Floats, horizon: int, onset: float, cell_s: float, start: Mixture
+) -> tuple[Floats, Mixture]:
     """The same from where `start` stands, and where the mixture stands then."""
-    return _process(evidence, phi, horizon, onset, start, range(len(PHI_GRID)))
+    return _process(evidence, phi, horizon, onset, cell_s, start, range(len(PHI_GRID)))
 
 
-def _process(evidence: Floats, phi: Floats, horizon: int, onset: float, start: Mixture, phis: range) -> tuple[Floats, Mixture]:
+def _process(
+    evidence: Floats, phi: Floats, horizon: int, onset: float, cell_s: float, start: Mixture, phis: range
+) -> tuple[Floats, Mixture]:
     """`phis` are those of the grid that are followed."""
     cells, alternatives = evidence.shape
     if not cells:
         return np.zeros(0), start
     weights = onset_weights(start.cells, cells, horizon, onset)
+    if start.cells == 0:
+        weights[0] = 0.0
     with np.errstate(divide="ignore"):
-        log_weights = np.log(weights)
+        log_weights, log_first = np.log(weights), np.log(1.0 - onset)
     spent = _spent(start.cells + np.arange(1, cells + 1), horizon, onset)
     low, share = grid_place(phi)
     below, above = np.zeros(cells), np.zeros(cells)
-    levels, onsets = start.level.copy(), start.onsets.copy()
+    firsts, levels, onsets = start.first.copy(), start.level.copy(), start.onsets.copy()
     for g in phis:
-        level = np.cumsum(np.concatenate([start.level[g][None, :], evidence / PHI_GRID[g]]), axis=0)
+        added = evidence / PHI_GRID[g]
+        first = np.cumsum(np.concatenate([start.first[g][None, :], np.minimum(added, FIRST_MOST_PER_S * cell_s)]), axis=0)
+        level = np.cumsum(np.concatenate([start.level[g][None, :], np.minimum(added, LATE_MOST_PER_S * cell_s)]), axis=0)
         begun = np.concatenate([start.onsets[g][None, :], log_weights[:, None] - level[:-1]])
         reached = np.logaddexp.accumulate(begun, axis=0)[1:]
-        levels[g], onsets[g] = level[-1], reached[-1]
+        firsts[g], levels[g], onsets[g] = first[-1], level[-1], reached[-1]
+        mixed = np.logaddexp(level[1:] + reached, first[1:] + log_first)
         for side, place in ((below, g), (above, g - 1)):
             wanted = low == place
-            side[wanted] = np.logaddexp.reduce(level[1:][wanted] + reached[wanted], axis=1) - np.log(alternatives)
+            side[wanted] = np.logaddexp.reduce(mixed[wanted], axis=1) - np.log(alternatives)
     with np.errstate(divide="ignore"):
         cash = np.log(np.where(1.0 - spent > _NO_CASH, 1.0 - spent, 0.0))
-    found: Floats = np.logaddexp(below, cash) * (1.0 - share) + np.logaddexp(above, cash) * share
-    return found, Mixture(levels, onsets, start.cells + cells)
+    found: Floats = (np.logaddexp(below, cash) * (1.0 - share) + np.logaddexp(above, cash) * share) * beyond_grid(phi)
+    return found, Mixture(firsts, levels, onsets, start.cells + cells)
 
 
 def _spent(cells_seen: np.ndarray, horizon: int, onset: float) -> Floats:
@@ -112,6 +127,12 @@ def grid_place(phi: Floats) -> tuple[np.ndarray, Floats]:
     a, b = 1.0 / PHI_GRID[low], 1.0 / PHI_GRID[low + 1]
     share: Floats = (1.0 / inside - a) / (b - a)
     return low, share
+
+
+def beyond_grid(phi: Floats) -> Floats:
+    """What is left of the log evidence at the grid's last phi: it goes to nothing as phi grows without end."""
+    left: Floats = np.minimum(1.0, PHI_GRID[-1] / phi)
+    return left
 
 
 def mean_of(sums: Floats, phi: Floats) -> Floats:

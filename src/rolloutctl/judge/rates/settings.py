@@ -22,6 +22,11 @@ Z_SPREAD = 2.33
 """How far, in standard deviations of the spread between hosts, a canary of lucky hosts may be off."""
 LATE_ONSET = 0.3
 """Caches, batches and steps of traffic: a good part of regressions begins after the phase."""
+LATE_MOST_PER_S, FIRST_MOST_PER_S = 10.0 / 60.0, 20.0 / 60.0
+"""Log evidence that a second of data adds at most: to a regression that began late, and to one that began with the phase.
+
+A pause of one host or a burst of some seconds looks like a glaring regression that has just begun, and what is known about
+dispersion is an average that does not tell how large such bursts get. Less evidence is always allowed."""
 EARLY_LOOKS = 4
 EARLY_FACTOR = 100.0
 """The first looks need this much more evidence: the dispersion is not known yet."""

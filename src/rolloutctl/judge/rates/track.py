@@ -48,6 +48,10 @@ class RateTrack:
     spread: Floats
     """Standard deviation that the hosts' differences give the log ratio."""
 
+    def until(self, cell: int) -> RateTrack:
+        """The first `cell` cells."""
+        return RateTrack(*(getattr(self, name)[:cell] for name in self.__slots__))
+
     def joined(self, other: RateTrack, cell: int) -> RateTrack:
         """This one before `cell`, the other from it on."""
         before = np.arange(len(self.log_e)) < cell
@@ -99,7 +103,7 @@ def breach_evidence(strata: Strata, track_: RateTrack, settings: RateSettings, c
     """Log E at a cell of other strata (a part of those that were tracked), at the ratio and phi of the track."""
     first = track_.tolerated[: cell + 1]
     evidence = compared(strata, first, first[:, None] * np.array(HARM))
-    return float(log_evidence(evidence, track_.phi[: cell + 1], settings.horizon, settings.onset)[-1])
+    return float(log_evidence(evidence, track_.phi[: cell + 1], settings.horizon, settings.onset, settings.cell_s)[-1])
 
 
 class _Pass:
@@ -158,7 +162,7 @@ class _Pass:
         settings = self.settings
         harm = self.tolerated[:, None] * np.array(HARM)
         evidence = compared(strata, self.tolerated, harm)
-        return log_evidence(evidence, self.phi, settings.horizon, settings.onset)
+        return log_evidence(evidence, self.phi, settings.horizon, settings.onset, settings.cell_s)
 
     def _pass(self) -> Floats:
         settings, cells = self.settings, self.counts.cells

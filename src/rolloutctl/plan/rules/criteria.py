@@ -8,9 +8,21 @@ from datetime import timedelta
 from typing import assert_never
 
 from rolloutctl.constraints import Key
-from rolloutctl.plan.findings import RULES, Finding
-from rolloutctl.plan.model import AnyCriterion, LatencyCriterion, OnMissing, Phase, Plan, RatioCriterion, ValueCriterion
-from rolloutctl.plan.promql import Reading, mentions_arm, read, with_arm
+from rolloutctl.findings import Finding
+from rolloutctl.model.kinds import Role
+from rolloutctl.plan.findings import RULES
+from rolloutctl.plan.model import (
+    AlertCriterion,
+    AnyCriterion,
+    HttpCriterion,
+    LatencyCriterion,
+    OnMissing,
+    Phase,
+    Plan,
+    RatioCriterion,
+    ValueCriterion,
+)
+from rolloutctl.promql import Reading, mentions_arm, read, with_arm
 from rolloutctl.units import show_duration
 
 
@@ -36,7 +48,7 @@ class _Case:
 
 
 def criteria(plan: Plan) -> Iterator[Finding]:
-    judged = [plan.criteria_of(index) for index in range(len(plan.phases))]
+    judged = [plan.judged_of(index) for index in range(len(plan.phases))]
     for index, criterion in enumerate(plan.criteria):
         phases = tuple(phase for phase, ones in zip(plan.phases, judged, strict=True) if criterion in ones)
         case = _Case(plan, ("criteria", index), criterion, phases)
@@ -44,6 +56,20 @@ def criteria(plan: Plan) -> Iterator[Finding]:
         yield from _times(case)
         yield from _evidence(case)
         yield from _bounds(case)
+    for index, trigger in enumerate(plan.triggers):
+        if (alert := trigger.as_criterion) is not None:
+            yield from _trigger(_Case(plan, ("triggers", index), alert, plan.phases))
+
+
+def _trigger(case: _Case) -> Iterator[Finding]:
+    yield from _queries(case)
+    yield from _evidence(case)
+    if case.criterion.role is Role.INFO:
+        yield RULES["RC219"].at(
+            (*case.key, "role"),
+            f"The trigger {case.name} only informs: nothing follows from it.",
+            'Give it role = "guardrail" or "signal", or make it a criterion.',
+        )
 
 
 def _queries(case: _Case) -> Iterator[Finding]:
@@ -69,8 +95,17 @@ def _queries(case: _Case) -> Iterator[Finding]:
                     f"{case.name} names the baseline but tolerates no difference from it, so nothing is compared.",
                     'Add tolerate = "10%", or drop versus.',
                 )
+        case HttpCriterion():
+            pass
+        case AlertCriterion() as alert:
+            yield from _alert(case, alert)
         case _:
             assert_never(case.criterion)
+
+
+def _alert(case: _Case, alert: AlertCriterion) -> Iterator[Finding]:
+    if alert.fresh is not None:
+        yield from _counter(case, "fresh", alert.fresh)
 
 
 def _counter(case: _Case, name: str, text: str) -> Iterator[Finding]:
@@ -151,6 +186,9 @@ def _shortest(phases: tuple[Phase, ...]) -> Phase | None:
 
 def _times(case: _Case) -> Iterator[Finding]:
     criterion, short = case.criterion, _shortest(case.phases)
+    if isinstance(criterion, AlertCriterion):
+        yield from _lasting(case, criterion.hold, short)
+        return
     if not criterion.by_evidence and criterion.window < case.plan.metrics.step:
         yield RULES["RC211"].at(
             (*case.key, "window"),
@@ -167,17 +205,21 @@ def _times(case: _Case) -> Iterator[Finding]:
     for code, name, span, verb in limits:
         if span > short.bake:
             yield RULES[code].at((*case.key, name), _longer(case, verb, span, short), f"Shorten {name} or bake longer.")
-    late = next((phase for phase in case.phases if criterion.hold > phase.deadline_or_default), None)
-    if late is not None:
+    yield from _lasting(case, criterion.hold, short)
+
+
+def _lasting(case: _Case, hold: timedelta, short: Phase | None) -> Iterator[Finding]:
+    late = next((phase for phase in case.phases if hold > phase.deadline_or_default), None)
+    if late is not None and short is not None:
         yield RULES["RC208"].at(
             (*case.key, "hold"),
-            f'{case.name} must be inside its bound for {show_duration(criterion.hold)}, but the deadline of phase "{late.name}" '
+            f'{case.name} must be inside its bound for {show_duration(hold)}, but the deadline of phase "{late.name}" '
             f"is {show_duration(late.deadline_or_default)}: it can never pass in time.",
             "Shorten hold or move the deadline.",
         )
-    elif criterion.hold > short.bake:
+    elif short is not None and hold > short.bake:
         yield RULES["RC209"].at(
-            (*case.key, "hold"), _longer(case, "passes only after", criterion.hold, short), "Shorten hold or bake longer."
+            (*case.key, "hold"), _longer(case, "passes only after", hold, short), "Shorten hold or bake longer."
         )
 
 
@@ -209,7 +251,7 @@ def _bounds(case: _Case) -> Iterator[Finding]:
                 "Write 5 % as 0.05.",
             )
         return
-    if isinstance(criterion, LatencyCriterion):
+    if isinstance(criterion, LatencyCriterion | AlertCriterion):
         return
     for hard, bound, name in ((criterion.hard_max, criterion.max, "hard_max"), (criterion.min, criterion.hard_min, "hard_min")):
         if hard is not None and bound is not None and hard < bound:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rolloutctl.constraints import Key
+from rolloutctl.findings import Finding
+from rolloutctl.model.alerts import ERROR, HEALTH
 from rolloutctl.model.samples import Arm, Labels
 from rolloutctl.plan.facts import AskedQuery, FlagFact, LiveFacts, QueryFact
-from rolloutctl.plan.findings import RULES, Finding
-from rolloutctl.plan.model import LatencyCriterion, Plan, RatioCriterion, ValueCriterion
-from rolloutctl.plan.promql import read, with_arm
+from rolloutctl.plan.findings import RULES
+from rolloutctl.plan.model import AlertCriterion, HttpCriterion, LatencyCriterion, Plan, RatioCriterion, Trigger, ValueCriterion
+from rolloutctl.plan.rules.traffic import traffic
+from rolloutctl.promql import read, with_arm
 from rolloutctl.units import show_age, show_duration
 
 _SCRAPES = 4
@@ -24,6 +27,7 @@ def live(plan: Plan, facts: LiveFacts) -> Iterator[Finding]:
         yield from _answer(plan, asked, fact)
     yield from _overlap(facts.queries)
     yield from _segments(plan, facts.queries)
+    yield from traffic(plan, facts.queries)
     if facts.scrape_interval_s:
         yield from _scrapes(plan, facts.scrape_interval_s)
 
@@ -58,7 +62,33 @@ def _audiences(plan: Plan, exist: frozenset[str]) -> Iterator[Finding]:
                 )
 
 
+def _alert(plan: Plan, asked: AskedQuery, fact: QueryFact) -> Iterator[Finding]:
+    if _fresh_of(plan, asked.key) is not None:
+        return
+    why = ""
+    if fact.error:
+        why = f"The source does not list its alerting rules: {fact.error}"
+    elif not fact.series:
+        why = f"The source evaluates no alerting rule named {asked.text}: that it does not fire says nothing."
+    elif all(dict(labels).get(HEALTH) == "err" for labels in fact.series):
+        why = f"The rule of the alert {asked.text} fails: {dict(fact.series[0]).get(ERROR, 'the source does not say why')}."
+    if why:
+        yield RULES["RC612"].at(
+            asked.key, why, "Load the rule, correct the name, or name with `fresh` a series that shows that it is evaluated."
+        )
+
+
+def _fresh_of(plan: Plan, key: Key) -> str | None:
+    if not isinstance(key[1], int):
+        return None
+    found = plan.triggers[key[1]] if key[0] == "triggers" else plan.criteria[key[1]]
+    return found.fresh if isinstance(found, AlertCriterion | Trigger) else None
+
+
 def _answer(plan: Plan, asked: AskedQuery, fact: QueryFact) -> Iterator[Finding]:
+    if asked.key[-1] == "alert":
+        yield from _alert(plan, asked, fact)
+        return
     if fact.error:
         yield RULES["RC610"].at(
             asked.key, f"The source refuses the query for the {asked.arm}: {fact.error}", "Try it in Prometheus and correct it."
@@ -144,7 +174,7 @@ def _by_segment(plan: Plan, key: Key) -> bool:
     match plan.criteria[key[1]]:
         case RatioCriterion():
             return key[2] == "total"
-        case LatencyCriterion():
+        case LatencyCriterion() | HttpCriterion() | AlertCriterion():
             return False
         case ValueCriterion() as value:
             return value.by_segment
@@ -153,6 +183,8 @@ def _by_segment(plan: Plan, key: Key) -> bool:
 def _scrapes(plan: Plan, interval_s: float) -> Iterator[Finding]:
     shortest = _SCRAPES * interval_s
     for index, criterion in enumerate(plan.criteria):
+        if isinstance(criterion, HttpCriterion | AlertCriterion):
+            continue
         if isinstance(criterion, RatioCriterion | LatencyCriterion):
             # By evidence counters are counted scrape by scrape, and the window is only what is drawn.
             if criterion.by_evidence:

@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rolloutctl.constraints import Key
+from rolloutctl.findings import Finding
 from rolloutctl.model.outcome import Capabilities
 from rolloutctl.plan.facts import ConfigFacts
-from rolloutctl.plan.findings import RULES, Finding
-from rolloutctl.plan.model import Plan
+from rolloutctl.plan.findings import RULES
+from rolloutctl.plan.model import HttpCriterion, Plan
 from rolloutctl.units import show_number
 
 
 def names(plan: Plan, config: ConfigFacts) -> Iterator[Finding]:
+    adapters = tuple(
+        ("RC512", ("criteria", index, "adapter"), criterion.adapter, config.adapters, "adapters")
+        for index, criterion in enumerate(plan.criteria)
+        if isinstance(criterion, HttpCriterion)
+    )
     places: tuple[tuple[str, Key, str, Iterable[str], str], ...] = (
         ("RC501", ("metrics", "source"), plan.metrics.source, config.sources, "sources"),
         ("RC502", ("flag", "provider"), plan.flag.provider, config.providers, "providers"),
         ("RC503", ("flag", "environment"), plan.flag.environment, config.environments, "environments"),
+        *adapters,
     )
     for code, key, name, known, table in places:
         if name not in known:

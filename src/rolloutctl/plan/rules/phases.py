@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from rolloutctl.constraints import Key
-from rolloutctl.plan.findings import RULES, Finding
-from rolloutctl.plan.model import OnMissing, Phase, Plan, Role
+from rolloutctl.findings import Finding
+from rolloutctl.model.kinds import Role
+from rolloutctl.plan.findings import RULES
+from rolloutctl.plan.model import OnMissing, Phase, Plan
 from rolloutctl.units import show_duration, show_number
 
 _LEAP = 10

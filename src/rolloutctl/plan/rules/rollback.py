@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from rolloutctl.plan.findings import RULES, Finding
+from rolloutctl.findings import Finding
+from rolloutctl.plan.findings import RULES
 from rolloutctl.plan.model import OnBreach, Plan
 from rolloutctl.units import show_duration
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from rolloutctl.plan.findings import RULES, Finding
+from rolloutctl.findings import Finding
+from rolloutctl.model.kinds import Role
+from rolloutctl.plan.findings import RULES
 from rolloutctl.plan.freeze import FreezeWindow
-from rolloutctl.plan.model import Plan, Role
-from rolloutctl.plan.promql import matchers_of, mentions_arm, read, with_arm
+from rolloutctl.plan.model import Plan
+from rolloutctl.promql import matchers_of, mentions_arm, read, with_arm
 from rolloutctl.units import show_duration
 
 _WEEK_MINUTES = 7 * 24 * 60
@@ -24,7 +26,7 @@ def structure(plan: Plan) -> Iterator[Finding]:
             "Together the freeze windows cover the whole week, so no phase can ever be entered.",
             "Leave a part of the week open.",
         )
-    if plan.criteria and all(c.role is not Role.GUARDRAIL for c in plan.criteria):
+    if plan.criteria and all(c.role is not Role.GUARDRAIL for c in plan.every_criterion):
         yield RULES["RC109"].at(
             ("criteria",),
             "No criterion is a guardrail, so no breach ever rolls back.",

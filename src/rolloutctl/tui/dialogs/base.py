@@ -172,10 +172,13 @@ class Dialog(ModalScreen[None]):
             return self.about(rollout, cells)
         return self.afterwards(rollout, cells)
 
+    def agreed(self, rollout: RolloutSnapshot, cells: int) -> Sequence[Line]:
+        """As it was read when it was confirmed."""
+        return self._agreed or self.about(rollout, cells)
+
     def afterwards(self, rollout: RolloutSnapshot, cells: int) -> Sequence[Line]:
         """After it was sent: what was agreed to stays as it was read, and what has come of it by now is said."""
-        now = line(span("now ", Ink.DIM), rollout.state.step.value, "  ", rollout.next)
-        return (*(self._agreed or self.about(rollout, cells)), EMPTY, now)
+        return (*self.agreed(rollout, cells), EMPTY, now(rollout))
 
     def _status(self, cells: int) -> Sequence[Line]:
         if self.reply is not None and self._sent is not None:
@@ -283,3 +286,7 @@ class Dialog(ModalScreen[None]):
     def action_look(self, direction: int) -> None:
         about = self.query_one("#about", VerticalScroll)
         about.scroll_relative(y=direction * max(1, about.size.height - 2), animate=False)
+
+
+def now(rollout: RolloutSnapshot) -> Line:
+    return line(span("now ", Ink.DIM), rollout.state.step.value, "  ", rollout.next)

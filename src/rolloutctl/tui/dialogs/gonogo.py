@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from rolloutctl.engine.view.commands import Command, CommandKind
 from rolloutctl.engine.view.snapshot import RolloutSnapshot
-from rolloutctl.tui.dialogs.base import Dialog, Reason
+from rolloutctl.tui.dialogs.base import Reason
+from rolloutctl.tui.dialogs.stepping import StepDialog
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, wrap
 from rolloutctl.tui.draw.proposal import whole
 
 
-class GoNoGo(Dialog):
+class GoNoGo(StepDialog):
     """The phase is frozen with the target: should the rollout move on meanwhile, nothing can be confirmed any more."""
 
     REASON: ClassVar[Reason] = Reason.OPTIONAL

@@ -8,8 +8,10 @@ from typing import ClassVar
 from rolloutctl.engine.view.commands import Command, CommandKind
 from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.plan.model import Gate
+from rolloutctl.policy.signing import gate_signer
 from rolloutctl.tui.dialogs.base import Dialog, Reason
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, wrap
+from rolloutctl.tui.draw.signing import signed_as
 
 _GO, _NO_GO = "go", "no-go"
 
@@ -43,8 +45,9 @@ class SignDialog(Dialog):
             lines += wrap(self.gate.evidence, cells, first=line(span("evidence ", Ink.DIM)), indent=9)
         before = rollout.state.gates.get(self.gate.id)
         if before is not None:
-            signer = rollout.state.gate_signers.get(self.gate.id, "")
+            signer = gate_signer(rollout.state, self.gate.id)
             lines.append(line(span(f"signed {_GO if before else _NO_GO} by {signer}", Ink.WARN)))
+        lines += signed_as(self.shell.fleet, cells)
         if self.more:
             lines.append(line(span(f"{self.more} more to sign after this one", Ink.DIM)))
         return [*lines, EMPTY] if self.gate.checks else lines

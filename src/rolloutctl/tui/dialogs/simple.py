@@ -7,9 +7,12 @@ from typing import ClassVar
 
 from rolloutctl.engine.view.commands import Command, CommandKind
 from rolloutctl.engine.view.snapshot import RolloutSnapshot
+from rolloutctl.policy.signing import approvers
 from rolloutctl.tui.dialogs.base import Dialog, Reason
+from rolloutctl.tui.dialogs.stepping import StepDialog
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, wrap
 from rolloutctl.tui.draw.proposal import whole
+from rolloutctl.tui.draw.signing import signed_as
 from rolloutctl.units import show_duration
 
 
@@ -61,10 +64,11 @@ class ApproveDialog(Dialog):
         return f"Approve {self.target} → {self.phase}"
 
     def about(self, rollout: RolloutSnapshot, cells: int) -> Sequence[Line]:
-        given = rollout.state.approvals.get(self.phase, ())
+        given = approvers(rollout.state, self.phase)
         wanted = rollout.plan.phase(self.phase).approvals
         by = f" by {', '.join(given)}" if given else ""
         lines = list(wrap(f"Approves that {self.phase} is entered. {len(given)} of {wanted} given{by}.", cells, Ink.STRONG))
+        lines += signed_as(self.shell.fleet, cells)
         return [*lines, *(whole(rollout.advance, cells) if rollout.advance is not None else ())]
 
     def command(self) -> Command:
@@ -94,7 +98,7 @@ class PostponeDialog(Dialog):
         return Command(CommandKind.POSTPONE, self.target, why=self.why())
 
 
-class BackDialog(Dialog):
+class BackDialog(StepDialog):
     REASON: ClassVar[Reason] = Reason.OPTIONAL
     VERB: ClassVar[str] = "Go back"
 

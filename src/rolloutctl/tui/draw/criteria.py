@@ -9,8 +9,8 @@ from rich.cells import cell_len
 from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.model.verdict import State, Verdict
 from rolloutctl.tui.draw import marks
+from rolloutctl.tui.draw.columns import Column, Row
 from rolloutctl.tui.draw.digits import NOTHING, count
-from rolloutctl.tui.draw.fleet import Column, Row
 from rolloutctl.tui.draw.ink import Ink, Line, clip, line, span, width
 from rolloutctl.tui.draw.numbers import Judged, amount, bounds, unit_of
 from rolloutctl.tui.draw.spark import trend
@@ -23,7 +23,7 @@ _TITLE = 6
 
 def columns(cells: int, rollout: RolloutSnapshot) -> tuple[Column, ...]:
     """Columns for a table `cells` wide, without its borders; numbers get what the plan's units and bounds need."""
-    criteria = rollout.plan.criteria
+    criteria = rollout.plan.every_criterion
     number = min(11, 7 + max((cell_len(unit_of(criterion)) for criterion in criteria), default=4))
     bound = max(5, min(14, max((cell_len(bounds(criterion)) for criterion in criteria), default=14)))
     latched = any(_latched_before(rollout, verdict) for verdict in rollout.verdicts)
@@ -39,7 +39,7 @@ def columns(cells: int, rollout: RolloutSnapshot) -> tuple[Column, ...]:
 
 
 def criterion_of(rollout: RolloutSnapshot, verdict: Verdict) -> Judged | None:
-    return next((criterion for criterion in rollout.plan.criteria if criterion.id == verdict.criterion), None)
+    return next((criterion for criterion in rollout.plan.every_criterion if criterion.id == verdict.criterion), None)
 
 
 def name_of(criterion: Judged | None, verdict: Verdict) -> str:
@@ -101,7 +101,8 @@ def _evidence(verdict: Verdict, when: When) -> Line:
         return line(span(f"none for {show_age(when.seconds_since(since))}" if since is not None else "none", Ink.WARN))
     if seen.events_canary is not None:
         other = f"/{count(seen.events_baseline)}" if seen.events_baseline is not None else ""
-        return line(span(f"{count(seen.events_canary)}{other} ev", Ink.DIM))
+        about = "~" if seen.approximate else ""
+        return line(span(f"{about}{count(seen.events_canary)}{other} ev", Ink.DIM))
     if seen.newest is not None:
         return line(span(f"{show_age(when.seconds_since(seen.newest))} old", Ink.DIM))
     return line(span(NOTHING, Ink.DIM))

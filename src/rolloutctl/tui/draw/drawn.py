@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.tui.draw import fleet, marks
-from rolloutctl.tui.draw.fleet import Column, Row
+from rolloutctl.tui.draw.columns import Column, Row
 from rolloutctl.tui.draw.when import When
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from rolloutctl.engine.view.snapshot import RolloutSnapshot
 from rolloutctl.model.events import BreachLatched, Event, VerdictChanged
-from rolloutctl.model.verdict import Verdict
-from rolloutctl.plan.model import ValueCriterion
+from rolloutctl.model.verdict import APPROXIMATE, Verdict
+from rolloutctl.plan.model import AlertCriterion, HttpCriterion, ValueCriterion
 from rolloutctl.tui.draw import marks
 from rolloutctl.tui.draw.criteria import criterion_of, name_of
 from rolloutctl.tui.draw.digits import count
@@ -35,6 +35,7 @@ def explain(
         *_field("why", verdict.why, cells),
         *_field("would change", verdict.would_change or "nothing within this phase", cells),
         *_rules(criterion, cells),
+        *_trigger(rollout, verdict, cells),
         EMPTY,
         *_numbers(verdict, criterion, when, cells),
         EMPTY,
@@ -62,6 +63,8 @@ def _field(label: str, text: str, cells: int, *, head: Line = EMPTY, ink: Ink = 
 def _rules(criterion: Judged | None, cells: int) -> Iterable[Line]:
     if criterion is None:
         return ()
+    if isinstance(criterion, AlertCriterion):
+        return _alert(criterion, cells)
     rules = [
         f"{bounds(criterion)}{' relative to baseline' if criterion.tolerate is not None else ''}",
         f"window {show_duration(criterion.window)}",
@@ -69,7 +72,7 @@ def _rules(criterion: Judged | None, cells: int) -> Iterable[Line]:
     ]
     if criterion.hold:
         rules.append(f"pass after {show_duration(criterion.hold)} inside it")
-    if isinstance(criterion, ValueCriterion):
+    if isinstance(criterion, ValueCriterion | HttpCriterion):
         for word, hard in (("over", criterion.hard_max), ("under", criterion.hard_min)):
             if hard is not None:
                 rules.append(f"two samples {word} {amount(float(hard), criterion)} are a breach at once")
@@ -82,6 +85,26 @@ def _rules(criterion: Judged | None, cells: int) -> Iterable[Line]:
     return lines
 
 
+def _trigger(rollout: RolloutSnapshot, verdict: Verdict, cells: int) -> Iterable[Line]:
+    plan, index = rollout.plan, max(0, rollout.state.phase)
+    if not plan.has_trigger(verdict.criterion):
+        return ()
+    counts_here = any(criterion.id == verdict.criterion for criterion in plan.criteria_of(index))
+    more = "" if counts_here else "; it is no exit criterion of this phase"
+    return _field("trigger", f"watched in every phase{more}", cells)
+
+
+def _alert(criterion: AlertCriterion, cells: int) -> Iterable[Line]:
+    wanted = ", ".join(f'{name}="{value}"' for name, value in criterion.labels.items())
+    rules = [f"{criterion.alert} must not fire" + (f" with {wanted}" if wanted else "")]
+    if criterion.hold:
+        rules.append(f"pass after {show_duration(criterion.hold)} of quiet")
+    lines = list(_field("bound", " · ".join(rules), cells))
+    lines += _field("role", f"{criterion.role.value} · counts in the warm-up, too · type {criterion.type}", cells)
+    lines += _field("if missing", f"no data {criterion.on_no_data.value} · stale {criterion.on_stale.value}", cells)
+    return lines
+
+
 def _numbers(verdict: Verdict, criterion: Judged | None, when: When, cells: int) -> Iterable[Line]:
     seen = verdict.evidence
     lines = list(_field("canary", amount(seen.canary, criterion), cells))
@@ -91,6 +114,8 @@ def _numbers(verdict: Verdict, criterion: Judged | None, when: When, cells: int)
         canary = "—" if seen.events_canary is None else count(seen.events_canary)
         baseline = "—" if seen.events_baseline is None else count(seen.events_baseline)
         lines += _field("events", f"canary {canary} · baseline {baseline} in the newest window", cells)
+    if seen.approximate:
+        lines += _field("counts", APPROXIMATE, cells, ink=Ink.WARN)
     newest = f"{when.full(seen.newest)}, {show_age(when.seconds_since(seen.newest))} ago" if seen.newest is not None else "none"
     lines += _field("newest sample", f"{newest} · {seen.series} series", cells)
     if verdict.missing_since is not None:
@@ -136,6 +161,7 @@ def _history(verdict: Verdict, events: Sequence[Event] | None, when: When, cells
     if events is None:
         return (head, line(span("  reading the journal …", Ink.DIM)))
     lines: list[Line] = [head]
+    again = ""
     for event in events:
         match event.body:
             case VerdictChanged(criterion=verdict.criterion, segment=verdict.segment) as body:
@@ -147,4 +173,8 @@ def _history(verdict: Verdict, events: Sequence[Event] | None, when: When, cells
                 lines += wrap(f"{body.why} (event {event.seq})", cells, Ink.DIM, first=first, indent=4)
             case _:
                 continue
+        if event.body.blob:
+            again = f"rolloutctl replay {event.seq}"
+    if again:
+        lines += wrap("judges the newest of these from its stored evidence", cells, Ink.DIM, first=line(f"  {again} "), indent=4)
     return lines if len(lines) > 1 else (head, line(span("  no change is in the journal yet", Ink.DIM)))

@@ -15,10 +15,10 @@ from rolloutctl.engine.cards.glance import Glance, Seen
 from rolloutctl.engine.view.snapshot import Driving
 from rolloutctl.model.state import Status
 from rolloutctl.model.verdict import State
+from rolloutctl.tui.draw.columns import Column, Row, fleet_columns
 from rolloutctl.tui.draw.digits import NOTHING, share
-from rolloutctl.tui.draw.fleet import NEXT, Column, Row
+from rolloutctl.tui.draw.fleet import bake_cell
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, clip, line, pack, span, width, wrap
-from rolloutctl.tui.draw.spark import bar
 from rolloutctl.tui.draw.when import When
 from rolloutctl.tui.first import rank
 
@@ -29,15 +29,12 @@ _MISSING = frozenset(state.value for state in State if state.missing_evidence)
 
 def columns(cells: int, rollouts: tuple[Seen, ...]) -> tuple[Column, ...]:
     """As those of the fleet, for a table `cells` wide."""
-    wide = cells >= 96
-    fixed = [Column("cohort", "cohort", 9)] if wide else []
-    fixed += [Column("verdict", "verdict", 16 if wide else 12)]
-    fixed += [Column("criteria", "criteria", 11), Column("bake", "bake", 13)] if wide else []
-    room = cells - sum(column.width + 2 for column in fixed) - 3 - 6
-    name = max(12, min(max((len(seen.rollout) for seen in rollouts), default=20), room - 10 - NEXT))
-    phase = max(10, min(max((width(_phase(seen.card)) for seen in rollouts), default=12), room - name - NEXT))
-    first = (Column("state", "", 1), Column("rollout", "rollout", name), Column("phase", "phase", phase))
-    return (*first, *fixed, Column("next", "next", max(12, min(60, room - name - phase))))
+    return fleet_columns(
+        cells,
+        name=max((width(line(seen.rollout)) for seen in rollouts), default=20),
+        phase=max((width(_phase(seen.card)) for seen in rollouts), default=12),
+        verdict=max((len(_word(seen.card)) for seen in rollouts), default=16),
+    )
 
 
 def rows(rollouts: tuple[Seen, ...], shown: tuple[Column, ...], when: When) -> tuple[Row, ...]:
@@ -49,6 +46,7 @@ def _row(seen: Seen, shown: tuple[Column, ...], when: When) -> Row:
     card = seen.card
     glyph, ink = (card.glyph, _INKS.get(card.ink, Ink.DIM)) if card is not None else ("…", Ink.DIM)
     name, mark, attempt = seen.rollout.rpartition("#")
+    room = {column.key: column.width for column in shown}
     cells = {
         "state": line(span(glyph, ink)),
         "rollout": line(name, span(f"{mark}{attempt}", Ink.DIM if attempt == "1" else Ink.WARN)),
@@ -56,7 +54,7 @@ def _row(seen: Seen, shown: tuple[Column, ...], when: When) -> Row:
         "cohort": line(_cohort(card)),
         "verdict": line(span(_word(card), ink)),
         "criteria": _tally(card),
-        "bake": _bake(card, when.now),
+        "bake": _bake(card, when.now, room.get("bake", 0)),
         "next": _next(seen, when),
     }
     return Row(seen.rollout, tuple(clip(cells[column.key], column.width) for column in shown))
@@ -107,13 +105,13 @@ def _tally(card: Card | None) -> Line:
     )
 
 
-def _bake(card: Card | None, now: datetime) -> Line:
+def _bake(card: Card | None, now: datetime, room: int) -> Line:
     baked = card.baked(now) if card is not None else None
     if card is None or baked is None or card.status.final or not card.bake:
         return line(span(NOTHING, Ink.DIM))
     part = min(1.0, baked / card.bake)
     words = "done" if part >= 1 else f"{int(part * 100):2d} %"
-    return line(span(bar(part, 8), Ink.WARN if card.shape["held"] else Ink.GOOD if part >= 1 else Ink.WAIT), f" {words}")
+    return bake_cell(part, words, Ink.WARN if card.shape["held"] else Ink.GOOD if part >= 1 else Ink.WAIT, room)
 
 
 def _next(seen: Seen, when: When) -> Line:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rolloutctl.engine.view.snapshot import FleetSnapshot, RolloutSnapshot
@@ -11,6 +10,7 @@ from rolloutctl.keymap import DEFAULTS
 from rolloutctl.model.state import Status
 from rolloutctl.model.verdict import State
 from rolloutctl.tui.draw import marks
+from rolloutctl.tui.draw.columns import SMALL_BAKE, Column, Row, fleet_columns
 from rolloutctl.tui.draw.digits import NOTHING, share
 from rolloutctl.tui.draw.ink import Ink, Line, clip, line, span, width
 from rolloutctl.tui.draw.spark import bar
@@ -21,53 +21,27 @@ if TYPE_CHECKING:
     from rolloutctl.plan.model import Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    key: str
-    title: str
-    width: int
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    key: str
-    cells: tuple[Line, ...]
-
-
-NEXT = 17
-"""`rolls back in 42s`: never cut for the sake of a name."""
-
-
 def columns(cells: int, rollouts: Sequence[RolloutSnapshot] = ()) -> tuple[Column, ...]:
-    """Columns for a table `cells` wide, without its borders; each costs its width and two of padding.
-
-    Names, then phases get what `rollouts` need of the room that is left.
-    """
-    wide = cells >= 96
-    verdict = max((len(marks.of_rollout(rollout).word) for rollout in rollouts), default=16)
-    fixed = [Column("cohort", "cohort", 9)] if wide else []
-    fixed += [Column("verdict", "verdict", max(12, verdict))]
-    fixed += [Column("criteria", "criteria", 11), Column("bake", "bake", 13)] if wide else []
-    room = cells - sum(column.width + 2 for column in fixed) - 3 - 6
-    phase = 10
-    name = max(12, min(max((len(rollout.id) for rollout in rollouts), default=20), room - phase - NEXT))
-    phase = max(phase, min(max((width(_phase(rollout)) for rollout in rollouts), default=12), room - name - NEXT))
-    after = max(12, min(60, room - name - phase))
-    first = (Column("state", "", 1), Column("rollout", "rollout", name), Column("phase", "phase", phase))
-    return (*first, *fixed, Column("next", "next", after))
+    """Columns for a table `cells` wide, without its borders, and for what `rollouts` need."""
+    return fleet_columns(
+        cells,
+        name=max((width(line(rollout.id)) for rollout in rollouts), default=20),
+        phase=max((width(_phase(rollout)) for rollout in rollouts), default=12),
+        verdict=max((len(marks.of_rollout(rollout).word) for rollout in rollouts), default=16),
+    )
 
 
 def row(rollout: RolloutSnapshot, shown: tuple[Column, ...], when: When, keys: Mapping[str, str] = DEFAULTS) -> Row:
     mark = marks.of_rollout(rollout)
-    room = next(column.width for column in shown if column.key == "rollout")
+    room = {column.key: column.width for column in shown}
     drawn = {
         "state": lambda: line(span(mark.glyph, mark.ink)),
-        "rollout": lambda: _name(rollout, room),
+        "rollout": lambda: _name(rollout, room["rollout"]),
         "phase": lambda: _phase(rollout),
         "cohort": lambda: line(span(_cohort(rollout), Ink.PLAIN)),
         "verdict": lambda: line(span(mark.word, mark.ink)),
         "criteria": lambda: _tally(rollout),
-        "bake": lambda: _bake(rollout),
+        "bake": lambda: _bake(rollout, room["bake"]),
         "next": lambda: _next(rollout, when, keys),
     }
     return Row(rollout.id, tuple(clip(drawn[column.key](), column.width) for column in shown))
@@ -134,14 +108,18 @@ def _tally(rollout: RolloutSnapshot) -> Line:
     return tuple(parts)
 
 
-def _bake(rollout: RolloutSnapshot) -> Line:
+def _bake(rollout: RolloutSnapshot, room: int) -> Line:
     total = rollout.bake.total_seconds()
     if rollout.state.status.final or rollout.state.run is None or total <= 0:
         return line(span(NOTHING, Ink.DIM))
     part = min(1.0, rollout.baked.total_seconds() / total)
     words = "done" if part >= 1 else f"{int(part * 100):2d} %"
     ink = Ink.WARN if rollout.state.held else Ink.GOOD if part >= 1 else Ink.WAIT
-    return line(span(bar(part, 8), ink), f" {words}")
+    return bake_cell(part, words, ink, room)
+
+
+def bake_cell(part: float, words: str, ink: Ink, room: int) -> Line:
+    return line(span(words, ink)) if room <= SMALL_BAKE else line(span(bar(part, 8), ink), f" {words}")
 
 
 def _next(rollout: RolloutSnapshot, when: When, keys: Mapping[str, str]) -> Line:
@@ -179,7 +157,7 @@ TEACHES: tuple[Line, ...] = (
     line(span("No rollouts yet.", Ink.STRONG)),
     line(),
     line("Start one from a plan:      ", span("rolloutctl start PLAN.toml", Ink.KEY)),
-    line("Write a config and a plan:  ", span("rolloutctl init", Ink.KEY), span("  asks, and looks at what is there", Ink.DIM)),
+    line("Write a config and a plan:  ", span("rolloutctl init", Ink.KEY), span("  asks for what it needs", Ink.DIM)),
     line("Try it without any server:  ", span("rolloutctl demo", Ink.KEY)),
     line(),
     line(span("A rollout that is started anywhere on this journal appears here by itself.", Ink.DIM)),

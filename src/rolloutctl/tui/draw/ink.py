@@ -105,18 +105,41 @@ def spread(left: Line, right: Line, cells: int) -> Line:
 
 def wrap(text: str, cells: int, ink: Ink = Ink.PLAIN, *, first: Line = EMPTY, indent: int = 0) -> tuple[Line, ...]:
     """A sentence over as many lines as it needs: after `first`, later lines indented; long words are cut."""
-    start = width(first)
-    lines = textwrap.wrap(
-        "\0" * start + clean(text),
-        width=max(8, cells),
-        subsequent_indent=" " * indent,
-        break_long_words=True,
-        break_on_hyphens=False,
-    )
+    start, text = width(first), clean(text)
+    lines = (_wrapped if cell_len(text) == len(text) else _wrapped_wide)(_HELD * start, text, max(8, cells), " " * indent)
     if not lines:
         return (first,) if first else ()
-    head: Line = (*first, Span(lines[0].lstrip("\0"), ink))
+    head: Line = (*first, Span(lines[0].lstrip(_HELD), ink))
     return (head, *((Span(later, ink),) for later in lines[1:]))
+
+
+_HELD = "\ue000"
+"""Keeps the place of what stands before the text: one cell, no space to break at, and nothing that `clean` lets through."""
+
+
+def _wrapped(start: str, text: str, cells: int, indent: str) -> list[str]:
+    return textwrap.wrap(start + text, width=cells, subsequent_indent=indent, break_long_words=True, break_on_hyphens=False)
+
+
+def _wrapped_wide(start: str, text: str, cells: int, indent: str) -> list[str]:
+    """The same for text with characters of two cells or none, which `textwrap` counts as one."""
+    lines: list[str] = []
+    current, begun = start, False
+    for word in text.split():
+        spaced = f" {word}" if begun else word
+        if cell_len(current + spaced) <= cells:
+            current += spaced
+        else:
+            if begun:
+                lines.append(current)
+                current = indent
+            for char in word:
+                if cell_len(current + char) > cells:
+                    lines.append(current)
+                    current = indent
+                current += char
+        begun = True
+    return [*lines, current] if begun or start else []
 
 
 def headline(first: Line, text: str, cells: int, ink: Ink = Ink.PLAIN) -> tuple[Line, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from rolloutctl.model.events import Event, EventClass, class_of
+from rolloutctl.model.events import Event
+from rolloutctl.model.kinds import EventClass, class_of
 from rolloutctl.telling import values
-from rolloutctl.tui.draw.fleet import Column, Row
+from rolloutctl.tui.draw.columns import Column, Row
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, clip, line, span, wrap
 from rolloutctl.tui.draw.when import When
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import assert_never
 
-from rolloutctl.plan.model import AnyCriterion, LatencyCriterion, RatioCriterion, ValueCriterion
+from rolloutctl.plan.model import (
+    AlertCriterion,
+    AnyCriterion,
+    HttpCriterion,
+    LatencyCriterion,
+    MeasuredCriterion,
+    RatioCriterion,
+    ValueCriterion,
+)
 from rolloutctl.tui.draw.digits import NOTHING, digits
 from rolloutctl.units import Margin, show_duration
 
@@ -35,6 +43,8 @@ def counts(criterion: Judged | None) -> bool:
 def amount(value: float | None, criterion: Judged | None) -> str:
     if value is None:
         return NOTHING
+    if isinstance(criterion, AlertCriterion):
+        return f"{value:.0f} firing" if value else "quiet"
     unit = unit_of(criterion)
     return digits(value * scale_of(criterion)) + (f" {unit}" if unit else "")
 
@@ -44,9 +54,11 @@ def bounds(criterion: Judged | None) -> str:
     if criterion is None:
         return NOTHING
     match criterion:
+        case AlertCriterion():
+            return "not firing"
         case LatencyCriterion():
             parts = [f"p{digits(float(quantile) * 100)} ≤ {show_duration(limit)}" for quantile, limit in criterion.limits]
-        case RatioCriterion() | ValueCriterion():
+        case RatioCriterion() | ValueCriterion() | HttpCriterion():
             parts = _limits(criterion)
         case _:
             assert_never(criterion)
@@ -55,7 +67,7 @@ def bounds(criterion: Judged | None) -> str:
     return ", ".join(parts)
 
 
-def _limits(criterion: RatioCriterion | ValueCriterion) -> list[str]:
+def _limits(criterion: RatioCriterion | ValueCriterion | HttpCriterion) -> list[str]:
     if criterion.max is not None and criterion.min is not None:
         return [f"{_exact(criterion.min, criterion)} … {amount(float(criterion.max), criterion)}"]
     if criterion.max is not None:
@@ -69,7 +81,7 @@ def _exact(value: Decimal, criterion: Judged) -> str:
     return digits(float(value) * scale_of(criterion))
 
 
-def _tolerated(margin: Margin, criterion: Judged) -> str:
+def _tolerated(margin: Margin, criterion: MeasuredCriterion) -> str:
     sign, relation = ("+", "≤") if criterion.better == "lower" else ("−", "≥")
     if margin.relative:
         return f"{relation} {sign}{digits(float(margin.amount * 100))} %"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rolloutctl.engine.view.commands import CommandKind, Reply
 from rolloutctl.engine.view.snapshot import Proposal, RolloutSnapshot
 from rolloutctl.keymap import DEFAULTS
-from rolloutctl.model.events import Purpose
+from rolloutctl.model.kinds import Purpose
 from rolloutctl.model.state import Status
 from rolloutctl.tui.draw import marks
 from rolloutctl.tui.draw.ink import EMPTY, Ink, Line, line, span, wrap

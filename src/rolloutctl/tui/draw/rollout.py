@@ -6,8 +6,12 @@ from collections.abc import Mapping
 
 from rolloutctl.engine.view.snapshot import Driving, RolloutSnapshot
 from rolloutctl.keymap import DEFAULTS
-from rolloutctl.model.state import Status
+from rolloutctl.model.events import PlanAmended
+from rolloutctl.model.rehearsal import RehearsalState
+from rolloutctl.model.state import RolloutState, Status
 from rolloutctl.plan.model import OnBreach, RollbackTo
+from rolloutctl.runbook.model import Policy
+from rolloutctl.telling import because
 from rolloutctl.tui.draw import marks
 from rolloutctl.tui.draw.digits import digits, percent
 from rolloutctl.tui.draw.fleet import next_words
@@ -17,6 +21,7 @@ from rolloutctl.tui.draw.when import When
 from rolloutctl.units import show_age, show_duration
 
 _STALE_READ_S = 60.0
+_UNPROVED = {Policy.OFF: Ink.DIM, Policy.WARN: Ink.WARN, Policy.BLOCK: Ink.BAD}
 
 
 def title(rollout: RolloutSnapshot, cells: int) -> Line:
@@ -26,9 +31,19 @@ def title(rollout: RolloutSnapshot, cells: int) -> Line:
         *_versions(rollout),
         line(span("owner ", Ink.DIM), plan.owner),
         line(span("sealed ", Ink.DIM), span(f"{state.plan_digest[:4]}…{state.plan_digest[-2:]}")),
+        *_amended(state),
         line(span("at ", Ink.DIM), str(state.target)),
     ]
     return pack(parts, cells)[0]
+
+
+def _amended(state: RolloutState) -> list[Line]:
+    """How often the plan was amended, and the newest: who and why."""
+    newest = state.amendments[-1].body if state.amendments else None
+    if not isinstance(newest, PlanAmended):
+        return []
+    times = len(state.amendments)
+    return [line(span(f"amended{'' if times == 1 else f' {times}×'} ", Ink.WARN), because(f"by {newest.by}", newest.why))]
 
 
 def _versions(rollout: RolloutSnapshot) -> list[Line]:
@@ -199,7 +214,8 @@ def exposure(rollout: RolloutSnapshot, when: When) -> Line:
         return line(head, span(f"— {seen.why}", Ink.DIM))
     total = f" of {digits(seen.requests_per_s)} rps" if seen.requests_per_s is not None else ""
     mark = span(" ⚠ ", Ink.WARN) if seen.off_by_more else span(" ✔", Ink.GOOD)
-    why = span(seen.why, Ink.WARN) if seen.off_by_more else ""
+    cohort = rollout.cohort
+    why = span(f"declared: {cohort}" if cohort is not None else seen.why, Ink.WARN) if seen.off_by_more else ""
     old = seen.at is not None and when.seconds_since(seen.at) > _STALE_READ_S
     age = span(f" {when.age(seen.at)} ago", Ink.WARN) if old and seen.at is not None else ""
     return line(head, percent(seen.share), span(total, Ink.DIM), mark, why, age)
@@ -216,7 +232,27 @@ def rollback(rollout: RolloutSnapshot) -> Line:
         OnBreach.AUTO: "a breach rolls back at once",
         OnBreach.HOLD: "a breach holds and pages",
     }[way.on_breach]
-    return line(head, does, span(f" · {on}", Ink.DIM))
+    return line(head, does, span(f" · {on}", Ink.DIM), *_proof(rollout))
+
+
+def _proof(rollout: RolloutSnapshot) -> Line:
+    proof = rollout.proof
+    if proof is None:
+        return ()
+    proved = proof.standing is not None and proof.standing.state is RehearsalState.REHEARSED
+    told = str(proof.standing) if proof.standing is not None else proof.trouble
+    mark = span(" ✔", Ink.GOOD) if proved else span(" ✖" if proof.policy is Policy.BLOCK else " ⚠", _UNPROVED[proof.policy])
+    return line(span(" · ", Ink.DIM), f"{proof.runbook} ", span(told, Ink.PLAIN if proved else _UNPROVED[proof.policy]), mark)
+
+
+def _broken_glass(rollout: RolloutSnapshot, cells: int) -> tuple[Line, ...]:
+    """Never goes: whoever looks later must see it."""
+    broken = rollout.state.broken_glass
+    if not broken:
+        return ()
+    more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+    text = f"glass broken for {broken[-1].phase} by {broken[-1].actor}: {broken[-1].why}{more}"
+    return wrap(text, cells, Ink.BAD, first=line(span("✖ ", Ink.BAD)), indent=2)
 
 
 def facts(rollout: RolloutSnapshot, when: When, cells: int) -> tuple[Line, ...]:
@@ -231,8 +267,9 @@ def _driver(rollout: RolloutSnapshot) -> Line:
 
 
 def errors(rollout: RolloutSnapshot, when: When, cells: int) -> tuple[Line, ...]:
-    """What is wrong just now; each goes when it is over."""
-    shown = [wrap(text, cells, first=line(span("✖ ", Ink.BAD)), indent=2) for text in rollout.errors]
+    """What is wrong just now; each goes when it is over, but for broken glass."""
+    shown = [_broken_glass(rollout, cells)]
+    shown += [wrap(text, cells, first=line(span("✖ ", Ink.BAD)), indent=2) for text in rollout.errors]
     if rollout.plan_file_differs:
         text = f"the plan file has changed since it was sealed ({rollout.plan_file_differs}); the sealed one runs"
         shown.append(wrap(text, cells, first=line(span("⚠ ", Ink.WARN)), indent=2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from rolloutctl.engine.view.snapshot import RolloutSnapshot
-from rolloutctl.model.verdict import State, Verdict
+from rolloutctl.model.verdict import APPROXIMATE, State, Verdict
 from rolloutctl.tui.draw import marks
 from rolloutctl.tui.draw.criteria import criterion_of, name_of
 from rolloutctl.tui.draw.ink import Ink, Line, line, span, wrap
@@ -49,4 +49,6 @@ def why(rollout: RolloutSnapshot, verdict: Verdict | None, when: When, cells: in
     seen = verdict.evidence
     if seen.bound is not None:
         lines += wrap(f"bound now {amount(seen.bound, criterion)}", cells, Ink.DIM)
+    if seen.approximate:
+        lines += wrap(APPROXIMATE, cells, Ink.WARN)
     return tuple(lines)

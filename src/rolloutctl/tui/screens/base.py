@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from time import monotonic
 from typing import ClassVar, cast
 
 from textual import events
@@ -25,6 +26,8 @@ from rolloutctl.tui.shell import Shell
 from rolloutctl.tui.widgets.lines import Lines
 
 SMALLEST = (60, 16)
+CALM_TICK_S = 4.5
+"""Between two steps of a second hand that nobody follows; a little less than five of its seconds."""
 
 ACTS: tuple[BindingType, ...] = (
     bound("rollout.advance", "act('advance')", "advance", "Go/no-go: enter the next phase"),
@@ -49,6 +52,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual's declaration
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's declaration
+    _ticked_at = 0.0
     _had_focus: Widget | None = None
     """What had the focus before the screen was too small to show anything."""
 
@@ -83,7 +87,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         yield Lines(id="small")
 
     def on_mount(self) -> None:
-        self.set_interval(1, self.tick)
+        self.set_interval(1, self._second)
         self.call_after_refresh(self.redraw)
 
     def on_resize(self) -> None:
@@ -99,10 +103,16 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         if self.tick():
             self.query_one("#keys", Lines).show([hints(self.hinted(), self.size.width, self.shell.keys["app.help"])])
 
+    def _second(self) -> None:
+        """The second hand, which goes in larger steps while nobody looks: ages are all that it moves then."""
+        if not self.shell.calm or monotonic() - self._ticked_at >= CALM_TICK_S:
+            self.tick()
+
     def tick(self) -> bool:
-        """The second hand: draw all but the keys, which only snapshots, focus and size change; False: nothing is there yet."""
+        """Draw all but the keys, which only snapshots, focus and size change; False: nothing is there yet."""
         if not self.is_attached or not self.query("#head"):
             return False
+        self._ticked_at = monotonic()
         self.shell.forget_refusal()
         width, height = self.size
         small = width < SMALLEST[0] or height < SMALLEST[1]

@@ -33,7 +33,6 @@ class ExplainScreen(PageScreen):
         return f"explain {self.verdict_key}"
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._ask()
 
     def _ask(self) -> None:

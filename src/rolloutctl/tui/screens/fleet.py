@@ -17,7 +17,8 @@ from rolloutctl.tui.draw import fleet as draw
 from rolloutctl.tui.draw.drawn import Drawn
 from rolloutctl.tui.draw.head import lasting
 from rolloutctl.tui.draw.ink import Ink, Line, page, plain, wrap
-from rolloutctl.tui.screens.base import ACTS, BaseScreen
+from rolloutctl.tui.screens.base import ACTS
+from rolloutctl.tui.screens.filtered import FilteredScreen
 from rolloutctl.tui.widgets.field import Filter
 from rolloutctl.tui.widgets.lines import Lines
 from rolloutctl.tui.widgets.table import Table
@@ -30,7 +31,7 @@ def _squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-class FleetScreen(BaseScreen):
+class FleetScreen(FilteredScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         bound("fleet.filter", "filter", "filter", "Filter the list; esc shows all again"),
         *ACTS,
@@ -50,22 +51,17 @@ class FleetScreen(BaseScreen):
         yield Lines(id="teach")
         yield Lines(id="lasting")
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.query_one(Table).focus()
-
     def _shown(self) -> tuple[RolloutSnapshot, ...]:
-        wanted = self.query_one(Filter).value
+        wanted = self.wanted()
         every = self.shell.fleet.rollouts if self.shell.fleet is not None else ()
-        if not wanted.strip():
+        if not wanted:
             return every
         return tuple(rollout for rollout in every if draw.matches(rollout, wanted))
 
     def draw(self) -> None:
         fleet, when = self.shell.fleet, self.shell.when()
         table = self.query_one(Table)
-        filtering = self.query_one(Filter)
-        filtering.settle()
+        self.query_one(Filter).settle()
         if fleet is None:
             if self.shell.glance is not None:
                 self._draw_glance(self.shell.glance)
@@ -73,7 +69,7 @@ class FleetScreen(BaseScreen):
         shown = self._shown()
         columns = self._drawn.columns(self.size.width - 4, fleet.rollouts)
         table.show(columns, self._drawn.rows(shown, when, self.shell.keys))
-        self.shell.entitle(table, draw.title(fleet, len(shown), filtering.value.strip()), f"every {fleet.interval_s:g}s")
+        self.shell.entitle(table, draw.title(fleet, len(shown), self.wanted()), f"every {fleet.interval_s:g}s")
         table.set_class(not fleet.rollouts, "-hidden")
         self.query_one("#teach", Lines).show([] if fleet.rollouts else draw.TEACHES)
         self.query_one("#peek", Lines).show(self._peek())
@@ -85,7 +81,7 @@ class FleetScreen(BaseScreen):
 
     def _draw_glance(self, glance: Glance) -> None:
         """While the engine is loaded; its first snapshot replaces every row in its place."""
-        table, wanted = self.query_one(Table), self.query_one(Filter).value.strip()
+        table, wanted = self.query_one(Table), self.wanted()
         when, cells = self.shell.when(), self.size.width - 4
         shown = tuple(seen for seen in glance.rollouts if first.matches(seen, wanted))
         table.show(columns := first.columns(cells, glance.rollouts), first.rows(shown, columns, when))
@@ -140,20 +136,5 @@ class FleetScreen(BaseScreen):
     def on_data_table_row_highlighted(self) -> None:
         self.call_after_refresh(self.redraw)
 
-    def action_filter(self) -> None:
-        self.query_one(Filter).open()
-
-    def on_input_changed(self) -> None:
-        self.redraw()
-
-    def on_input_submitted(self) -> None:
-        self.query_one(Table).focus()
-
-    def action_leave(self) -> None:
-        filtering = self.query_one(Filter)
-        if filtering.has_focus or filtering.value:
-            filtering.value = ""
-            self.query_one(Table).focus()
-            self.redraw()
-        else:
-            self.shell.hush()
+    def leave_unfiltered(self) -> None:
+        self.shell.hush()

@@ -18,7 +18,7 @@ from rolloutctl.telling import values
 from rolloutctl.tui.bind import bound, fixed
 from rolloutctl.tui.draw import journal as draw
 from rolloutctl.tui.draw.ink import Ink, Line, line, span
-from rolloutctl.tui.screens.base import BaseScreen
+from rolloutctl.tui.screens.filtered import FilteredScreen
 from rolloutctl.tui.screens.page import PageScreen
 from rolloutctl.tui.widgets.field import Filter
 from rolloutctl.tui.widgets.table import Table
@@ -28,7 +28,7 @@ _KEPT = 2_000
 """Newest events that are held and shown; `rolloutctl journal show` has all."""
 
 
-class JournalScreen(BaseScreen):
+class JournalScreen(FilteredScreen):
     CSS_PATH = "journal.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         fixed("enter", "open", "open", "Open the event under the cursor", show=True, display="↵"),
@@ -54,8 +54,6 @@ class JournalScreen(BaseScreen):
         yield Table(id="events")
 
     def on_mount(self) -> None:
-        super().on_mount()
-        self.query_one(Table).focus()
         self._ask()
 
     def target(self) -> str | None:
@@ -86,14 +84,13 @@ class JournalScreen(BaseScreen):
         return moved
 
     def _shown(self) -> list[Event]:
-        wanted = self.query_one(Filter).value
+        wanted = self.wanted()
         return [event for event in self._events if draw.matches(event, wanted)]
 
     def draw(self) -> None:
         if self._newer():
             self._ask()
-        filtering = self.query_one(Filter)
-        filtering.settle()
+        self.query_one(Filter).settle()
         shown, table, when = self._shown(), self.query_one(Table), self.shell.when()
         columns = draw.columns(self.size.width - 4, every=self.rollout_id is None)
         rows = [draw.row(event, columns, when) for event in shown]
@@ -101,7 +98,7 @@ class JournalScreen(BaseScreen):
         if self.following and rows:
             table.point_at(rows[-1].key)
         whose = self.rollout_id or "all rollouts"
-        counted = f"{len(shown)}/{len(self._events)}" if filtering.value else str(len(self._events))
+        counted = f"{len(shown)}/{len(self._events)}" if self.wanted() else str(len(self._events))
         zone = when.zone_of(when.now)
         state = "following" if self.following else "not following"
         foot = f"✖ cannot be read: {self._failed}" if self._failed else state
@@ -132,15 +129,6 @@ class JournalScreen(BaseScreen):
         self.following = not self.following
         self.redraw()
 
-    def action_filter(self) -> None:
-        self.query_one(Filter).open()
-
-    def on_input_changed(self) -> None:
-        self.redraw()
-
-    def on_input_submitted(self) -> None:
-        self.query_one(Table).focus()
-
     def action_verify(self) -> None:
         self.shell.say("◷ verifying the chain …", Ink.WAIT)
         self.shell.land(self.shell.engine.verify_journal(), self._verified)
@@ -158,15 +146,6 @@ class JournalScreen(BaseScreen):
         else:
             head = f"✔ {found.events} events, head {found.head_seq} {found.head_hash[:12]}… · {found.claims}"
             self.shell.say(head, Ink.GOOD)
-
-    def action_leave(self) -> None:
-        filtering = self.query_one(Filter)
-        if filtering.has_focus or filtering.value:
-            filtering.value = ""
-            self.query_one(Table).focus()
-            self.redraw()
-        else:
-            super().action_leave()
 
 
 class EventScreen(PageScreen):

@@ -42,7 +42,6 @@ class PageScreen(BaseScreen):
         yield VerticalScroll(Lines(id="page"), id="scroll")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one("#scroll").focus()
 
     def draw(self) -> None:

@@ -62,7 +62,6 @@ class RolloutScreen(BaseScreen):
         yield Container(Plot(id="plot"), WhyPane(Lines(id="why-text"), id="why"), id="lower")
 
     def on_mount(self) -> None:
-        super().on_mount()
         table = self.query_one(Table)
         table.focus()
 

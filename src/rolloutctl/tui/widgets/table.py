@@ -15,7 +15,7 @@ from textual.widgets import DataTable
 from textual.widgets.data_table import ColumnKey, RowKey
 
 from rolloutctl.tui.bind import bound, fixed
-from rolloutctl.tui.draw.fleet import Column, Row
+from rolloutctl.tui.draw.columns import Column, Row
 from rolloutctl.tui.shell import Shell
 
 
