@@ -337,7 +337,7 @@ def ready() -> RolloutSnapshot:
     of = plan("pricing-cache", title="Pricing cache")
     return rollout(
         of,
-        state(of, step=Step.READY, gates={"compliance": True}),
+        state(of, step=Step.READY, gates={"compliance": True}, gate_signers={"compliance": "lena.legal"}),
         verdicts=(verdict_errors(), verdict_quality()),
         phase_verdict=PhaseVerdict(PhaseState.READY, "2 of 2 criteria pass."),
         baked=timedelta(hours=2, minutes=4),
