@@ -1,6 +1,7 @@
 """Following the journal: whatever is new in it is folded into the records, whoever wrote it.
 
-Invariant: every event up to `seq` has been folded, or stands in `broken` with the reason why its rollout cannot be shown.
+Invariant: every event up to `seq` has been folded, or its stream stands in `broken` with the reason why its rollout cannot be
+shown. What a journal that went away kept from being read is read at the next round.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from rolloutctl.engine.world.amended import newest_plan
 from rolloutctl.engine.world.record import RolloutRecord
 from rolloutctl.engine.world.way_back import WayBack, compare, load_way_back, take
 from rolloutctl.engine.world.world import World
-from rolloutctl.errors import RolloutctlError
+from rolloutctl.errors import JournalUnreachable, RolloutctlError
 from rolloutctl.model.events import Event
 from rolloutctl.model.fold import fold
 from rolloutctl.model.kinds import Kind
@@ -43,19 +44,22 @@ class Following:
         """Those that are over, by stream."""
         self.broken: dict[str, str] = {}
         """Streams that cannot be shown, with a sentence."""
+        self._unread: dict[str, list[Event]] = {}
+        """Streams with events that are still to be folded, because the journal went away meanwhile."""
 
     async def sync(self) -> bool:
         """Fold whatever is new; tells whether there was anything. Raises JournalUnreachable or JournalCorrupt."""
         async with self._one_at_a_time:
             after = self.seq
             events = await self._world.journal.call(lambda journal: _newer(journal, after))
-            if not events:
+            if not events and not self._unread:
                 return False
-            self.seq = events[-1].seq
+            self.seq = events[-1].seq if events else after
             self.released_after = max([self.released_after, *(e.seq for e in events if e.kind is Kind.LEASE_RELEASED)])
             await self._learn(events)
-            for stream in dict.fromkeys(event.stream for event in events if event.stream.startswith("rollout/")):
-                await self._absorb(stream, [event for event in events if event.stream == stream])
+            unread, self._unread = self._unread, {}
+            for stream in dict.fromkeys([*unread, *(event.stream for event in events if event.stream.startswith("rollout/"))]):
+                await self._absorb(stream, [*unread.get(stream, ()), *(event for event in events if event.stream == stream)])
             return True
 
     async def _learn(self, events: list[Event]) -> None:
@@ -93,12 +97,18 @@ class Following:
                 amended = any(event.kind is Kind.PLAN_AMENDED for event in events)
                 plan = await self._world.journal.call(lambda journal: newest_plan(journal, events)) if amended else None
                 record.absorb(events, plan)
+                self.broken.pop(stream, None)
                 return
             config, known = self._world.config, tuple(self._rehearsals.values())
             loaded = await self._world.journal.call(lambda journal: _load(journal, stream, config, known))
+        except JournalUnreachable as error:
+            self._unread[stream] = events
+            self.broken[stream] = f"{stream.removeprefix('rollout/')} cannot be shown until the journal answers: {error}"
+            return
         except RolloutctlError as error:
             self.broken[stream] = f"{stream.removeprefix('rollout/')} cannot be shown: {error}"
             return
+        self.broken.pop(stream, None)
         if loaded is not None:
             plan, state, way_back = loaded
             self._records[state.id] = RolloutRecord(plan=plan, state=state, stream=stream, way_back=way_back)
