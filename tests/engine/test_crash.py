@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import os
+import subprocess
 import sys
 import threading
 import warnings
@@ -208,3 +209,18 @@ def test_the_file_does_not_grow_without_end(tmp_path, monkeypatch):
         crash.note("x" * 1_000, "somewhere")
     assert len(log(tmp_path)) < 7_000
     assert "100 unexpected errors" in crash.left_behind()
+
+
+def test_what_fails_while_python_shuts_down_is_not_printed(tmp_path):
+    program = (
+        "import sys\n"
+        "from rolloutctl.engine.unexpected.listening import listen\n"
+        "listen()\n"
+        "class Bad:\n"
+        "    def __del__(self):\n"
+        "        raise LookupError('too late')\n"
+        "kept = Bad()\n"  # goes when the modules go
+    )
+    environ = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environ, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -40,5 +40,6 @@ def _of_thread(failed: threading.ExceptHookArgs) -> None:
 
 
 def _of_finaliser(failed: UnraisableHookArgs) -> None:
-    if failed.exc_value is not None:
+    # While Python shuts down nothing can be loaded or written any more, and everything has been said.
+    if failed.exc_value is not None and not sys.is_finalizing():
         note(trace(failed.exc_value), place(failed.exc_value))
